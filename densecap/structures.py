@@ -1,0 +1,153 @@
+"""The types that flow between the layers.
+
+Dimension letters used in every trailing comment of this project: B images, R regions of an image, N sequences or
+regions of a batch, T tokens, V words, F features, K beams, C/H/W feature maps, A anchors.
+
+Boxes are ``(x1, y1, x2, y2)`` in continuous pixels of the tensor at hand: the left edge of the first pixel is 0, the
+right edge of the last one is W, so width is x2 - x1 and the whole image is ``(0, 0, W, H)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+#: Version of the predictions.json schema (see ``densecap.commands.predict``).
+PREDICTIONS_VERSION = 1
+
+#: Version of what this package adds to a Lightning checkpoint (see ``densecap.checkpoint``).
+CHECKPOINT_VERSION = 1
+
+
+def _expect(condition: bool, owner: str, wanted: str, got: object) -> None:
+    if not condition:
+        raise ValueError(f"{owner} expects {wanted}, got {got}")
+
+
+@dataclass
+class ImageRecord:
+    """One annotated image as a reader yields it: original pixels, raw words.
+
+    ``boxes`` (R, 4) float32 xyxy in pixels of the original image; ``captions`` R strings. A caption of the whole
+    image is a region whose box is the full image.
+    """
+
+    image_id: str
+    path: Path
+    split: str
+    boxes: np.ndarray
+    captions: list[str]
+
+    def __post_init__(self) -> None:
+        self.boxes = np.asarray(self.boxes, dtype=np.float32).reshape(len(self.captions), 4)
+
+
+@dataclass
+class Regions:
+    """Regions of one image: ``boxes`` (R, 4) float32, ``tokens`` (R, T) int64 padded with 0, ``scores`` (R,) or None."""
+
+    boxes: Tensor
+    tokens: Tensor
+    scores: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        count = self.boxes.shape[0]
+        _expect(self.boxes.dim() == 2 and self.boxes.shape[1] == 4, "Regions.boxes", "(R, 4)", tuple(self.boxes.shape))
+        _expect(
+            self.tokens.dim() == 2 and self.tokens.shape[0] == count,
+            "Regions.tokens",
+            f"({count}, T)",
+            tuple(self.tokens.shape),
+        )
+
+    def __len__(self) -> int:
+        return self.boxes.shape[0]
+
+    def to(self, device: torch.device | str) -> Regions:
+        scores = None if self.scores is None else self.scores.to(device)
+        return Regions(self.boxes.to(device), self.tokens.to(device), scores)
+
+
+@dataclass
+class Batch:
+    """Images of any size with their regions.
+
+    ``images`` (B, 3, H, W) uint8 RGB (or float in 0..255), each at the top left, padded with zeros; ``image_sizes`` B
+    pairs (height, width) of the resized image; ``regions`` B ``Regions`` in pixels of the resized image;
+    ``original_sizes`` B pairs (height, width) before resizing.
+    """
+
+    images: Tensor
+    image_sizes: list[tuple[int, int]]
+    regions: list[Regions]
+    image_ids: list[str]
+    original_sizes: list[tuple[int, int]]
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.images.shape)
+        _expect(len(shape) == 4 and shape[1] == 3, "Batch.images", "(B, 3, H, W)", shape)
+        for name in ("image_sizes", "regions", "image_ids", "original_sizes"):
+            _expect(len(getattr(self, name)) == shape[0], f"Batch.{name}", f"{shape[0]} items", len(getattr(self, name)))
+
+    def __len__(self) -> int:
+        return self.images.shape[0]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        images = self.images.to(device, non_blocking=non_blocking)
+        regions = [item.to(device) for item in self.regions]
+        return Batch(images, self.image_sizes, regions, self.image_ids, self.original_sizes)
+
+    def pin_memory(self) -> Batch:
+        self.images = self.images.pin_memory()
+        return self
+
+
+@dataclass
+class Captions:
+    """Generated captions: ``tokens`` (N, T) int64 padded with 0, ``log_probs`` (N,) summed over words and END."""
+
+    tokens: Tensor
+    log_probs: Tensor
+
+
+@dataclass
+class RegionPrediction:
+    """One described box: ``box`` xyxy in original pixels, ``score`` the probability (0..1) that it is a region."""
+
+    box: tuple[float, float, float, float]
+    score: float
+    caption: str
+    log_prob: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "box": [round(value, 2) for value in self.box],
+            "score": round(self.score, 6),
+            "caption": self.caption,
+            "log_prob": round(self.log_prob, 4),
+        }
+
+
+@dataclass
+class Prediction:
+    """All described boxes of one image, best score first; plain data that every later tool reads."""
+
+    image_id: str
+    file: str
+    width: int
+    height: int
+    regions: list[RegionPrediction] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        head = {key: value for key, value in asdict(self).items() if key != "regions"}
+        return {**head, "regions": [region.to_json() for region in self.regions]}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Prediction:
+        regions = [RegionPrediction(tuple(r["box"]), r["score"], r["caption"], r["log_prob"]) for r in data["regions"]]
+        return cls(str(data["image_id"]), data["file"], data["width"], data["height"], regions)
