@@ -1,0 +1,138 @@
+"""From images to described boxes: proposals, final boxes, final NMS, then captions for the survivors only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from densecap.models.generation import GenerationSettings, generate
+from densecap.models.settings import DetectionSettings
+from densecap.ops.boxes import apply_transforms, clip_boxes
+from densecap.ops.nms import nms
+from densecap.ops.resize import resize_image
+from densecap.structures import RegionPrediction
+
+if TYPE_CHECKING:
+    from densecap.models.dense_captioner import DenseCaptioner
+
+
+@dataclass
+class Detections:
+    """Boxes of one image: ``boxes`` (R, 4) in pixels of the resized image, ``logits`` (R,), ``codes`` (R, F)."""
+
+    boxes: Tensor
+    logits: Tensor
+    codes: Tensor
+
+
+@torch.no_grad()
+def detect(
+    model: DenseCaptioner, images: Tensor, sizes: Sequence[tuple[int, int]], settings: DetectionSettings
+) -> list[Detections]:
+    """Final boxes of padded (B, 3, H, W) images, best first.
+
+    The released code describes all proposals and suppresses afterwards; scores do not depend on captions, so
+    suppressing first gives the same result for a fraction of the decoding.
+    """
+    maps: list[list[Tensor]] = [[] for _ in sizes]
+    boxes: list[Tensor] = [images.new_zeros((0, 4), dtype=torch.float32) for _ in sizes]
+    for rows, levels in model.feature_maps(images, sizes):
+        for place, (index, proposals) in enumerate(zip(rows, model.localization.propose(levels))):
+            maps[index] = [level[place] for level in levels]
+            boxes[index], _ = model.localization.select(proposals, sizes[index], settings)
+    codes = model.recognition(model.localization.pool(maps, boxes, sizes))
+    logits = model.recognition.objectness(codes)[:, 0].float()
+    final = apply_transforms(torch.cat(boxes), model.recognition.box(codes).float())
+    counts = [len(own) for own in boxes]
+    parts = zip(final.split(counts), logits.split(counts), codes.split(counts), sizes)
+    return [_suppress(model, Detections(*part), size, settings) for *part, size in parts]
+
+
+def _suppress(model: DenseCaptioner, found: Detections, size: tuple[int, int], settings: DetectionSettings) -> Detections:
+    boxes = clip_boxes(found.boxes, *size) if model.conventions.clip_final else found.boxes
+    usable = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    if settings.score_threshold > 0:
+        usable &= found.logits.sigmoid() >= settings.score_threshold
+    rows = usable.nonzero()[:, 0]
+    if settings.final_nms_iou < 1:
+        kept = rows[nms(boxes[rows], found.logits[rows], settings.final_nms_iou, settings.max_detections)]
+    else:
+        kept = rows[found.logits[rows].argsort(descending=True, stable=True)][: settings.max_detections]
+    return Detections(boxes[kept], found.logits[kept], found.codes[kept])
+
+
+@torch.no_grad()
+def caption_images(
+    model: DenseCaptioner, images: Sequence[Tensor], detection: DetectionSettings, generation: GenerationSettings
+) -> list[list[RegionPrediction]]:
+    """Described boxes of each (3, H, W) uint8 image, in its own pixels, best score first."""
+    if not images:
+        return []
+    batch, sizes = _stack(model, images)
+    found = detect(model, batch, sizes, detection)
+    return _describe(model, images, sizes, found, generation)
+
+
+@torch.no_grad()
+def caption_boxes(
+    model: DenseCaptioner, images: Sequence[Tensor], boxes: Sequence[Tensor], generation: GenerationSettings
+) -> list[list[RegionPrediction]]:
+    """Captions of given boxes, which are pooled as they are: neither refined nor suppressed nor reordered."""
+    if not images:
+        return []
+    batch, sizes = _stack(model, images)
+    resized = [
+        own.to(batch.device, torch.float32) * own.new_tensor(_scale(image, size), dtype=torch.float32).to(batch.device)
+        for own, image, size in zip(boxes, images, sizes)
+    ]
+    maps: list[list[Tensor]] = [[] for _ in sizes]
+    for rows, levels in model.feature_maps(batch, sizes):
+        for place, index in enumerate(rows):
+            maps[index] = [level[place] for level in levels]
+    codes = model.recognition(model.localization.pool(maps, resized, sizes))
+    logits = model.recognition.objectness(codes)[:, 0].float()
+    counts = [len(own) for own in resized]
+    found = [Detections(*part) for part in zip(resized, logits.split(counts), codes.split(counts))]
+    return _describe(model, images, sizes, found, generation)
+
+
+def _scale(image: Tensor, size: tuple[int, int]) -> list[float]:
+    """(x, y, x, y) factors from an image's own pixels to those of its resized copy."""
+    vertical, horizontal = size[0] / image.shape[-2], size[1] / image.shape[-1]
+    return [horizontal, vertical, horizontal, vertical]
+
+
+def _stack(model: DenseCaptioner, images: Sequence[Tensor]) -> tuple[Tensor, list[tuple[int, int]]]:
+    """Resize and pad to one (B, 3, H, W) uint8 tensor on the model's device."""
+    device = next(model.parameters()).device
+    resized = [resize_image(image, model.image_size, model.conventions.resize_filter) for image in images]
+    sizes = [(image.shape[-2], image.shape[-1]) for image in resized]
+    batch = resized[0].new_zeros((len(resized), 3, max(h for h, _ in sizes), max(w for _, w in sizes)))
+    for row, image in zip(batch, resized):
+        row[:, : image.shape[-2], : image.shape[-1]] = image
+    return batch.to(device), sizes
+
+
+def _describe(
+    model: DenseCaptioner,
+    images: Sequence[Tensor],
+    sizes: Sequence[tuple[int, int]],
+    found: Sequence[Detections],
+    generation: GenerationSettings,
+) -> list[list[RegionPrediction]]:
+    captions = generate(model.decoder, torch.cat([item.codes for item in found]), generation, model.vocabulary)
+    every = max(generation.num_captions, 1)  # of n captions a region, the first is the best
+    texts = [model.vocabulary.decode(row) for row in captions.tokens[::every].tolist()]
+    log_probs = captions.log_probs[::every].tolist()
+    results, start = [], 0
+    for image, size, item in zip(images, sizes, found):
+        boxes = (item.boxes / item.boxes.new_tensor(_scale(image, size))).tolist()
+        scores = item.logits.sigmoid().tolist()
+        rows = zip(boxes, scores, texts[start:], log_probs[start:])
+        results.append([RegionPrediction(tuple(b), s, t, p) for b, s, t, p in rows])
+        start += len(boxes)
+    return results
