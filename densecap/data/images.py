@@ -1,0 +1,105 @@
+"""Reading any image file as RGB, by one rule that preprocessing, prediction and the server share.
+
+The rule: the picture as a viewer shows it, as 8-bit RGB.
+
+* EXIF orientation is applied; the size of an image is its size after that.
+* Transparency is laid over white. Grey is copied to the three channels, palettes and CMYK are converted.
+* Of 16-bit pixels the upper byte is kept. Of an animation the first frame is taken. Colour profiles are ignored.
+
+Plain JPEG files go through torchvision's decoder, everything else through Pillow; both give the same pixels.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+from torchvision.io import ImageReadMode, decode_jpeg
+
+from densecap.data.jpeg_header import read_jpeg_header
+from densecap.errors import UserError
+
+#: Larger images are refused: a small file can claim a size that fills the memory.
+MAX_PIXELS = 2**28
+
+#: Endings by which a folder is searched for images; ``read_image`` itself goes by the content.
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+
+
+class ImageError(UserError):
+    """A file that cannot be read as an image; the message names the file and the reason."""
+
+
+def read_image(source: Path | str | bytes) -> Tensor:
+    """The image at a path, or in the bytes of a file, as a (3, H, W) uint8 RGB tensor.
+
+    Raises ``ImageError`` when it is missing, empty, damaged, truncated or of an unknown format.
+    """
+    name = "the given bytes" if isinstance(source, bytes) else str(source)
+    data = source if isinstance(source, bytes) else read_bytes(Path(source))
+    header = read_jpeg_header(data)
+    if header is not None and header.is_plain and header.height * header.width <= MAX_PIXELS:
+        try:
+            return _decode_plain_jpeg(data)
+        except (RuntimeError, OSError):
+            pass  # Pillow repairs a few damaged files and names the damage of the others.
+    return _decode_with_pillow(data, name)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of an image file; ``ImageError`` when it is missing, empty or may not be read."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError(f"{path} does not exist") from None
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror}") from None
+    if not data:
+        raise ImageError(f"{path} is empty")
+    return data
+
+
+def needs_reencoding(data: bytes, longest: int) -> bool:
+    """Whether an image file must be decoded and written anew to be stored with ``longest`` pixels at most.
+
+    False only for a plain JPEG (8-bit RGB or grey, no rotation) that is small enough: such bytes are kept untouched.
+    """
+    header = read_jpeg_header(data)
+    return header is None or not header.is_plain or max(header.height, header.width) > longest
+
+
+def _decode_plain_jpeg(data: bytes) -> Tensor:
+    encoded = torch.from_numpy(np.frombuffer(bytearray(data), dtype=np.uint8))
+    return decode_jpeg(encoded, mode=ImageReadMode.RGB)
+
+
+def _decode_with_pillow(data: bytes, name: str) -> Tensor:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ImageError(f"{name} is too large: {image.width} x {image.height} pixels")
+            pixels = np.array(_to_rgb(ImageOps.exif_transpose(image)))
+    except UnidentifiedImageError:
+        raise ImageError(f"{name} is not an image in a known format") from None
+    except ImageError:
+        raise
+    except Exception as error:  # decoders of damaged files raise nearly anything: OSError, SyntaxError, struct.error
+        raise ImageError(f"{name} is damaged: {str(error) or type(error).__name__}") from None
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no stated range, save it with 8 or 16 bits")
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow may hand over as 32-bit
+        grey = np.asarray(image).astype(np.int64).clip(0, 65535) >> 8
+        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
