@@ -74,7 +74,7 @@ def test_a_failure_leaves_the_former_file_and_nothing_else(path: Path) -> None:
     before = path.read_bytes()
     with pytest.raises(ValueError, match="expects 19 bytes"):
         write_region_file(path, contents(), JPEGS[:2])
-    assert path.read_bytes() == before and os.listdir(path.parent) == [path.name]
+    assert path.read_bytes() == before and list(path.parent.iterdir()) == [path]
 
 
 def test_rows_that_disagree_are_refused(tmp_path: Path) -> None:
