@@ -52,6 +52,22 @@ def detect(
     return [_suppress(model, Detections(*part), size, settings) for *part, size in parts]
 
 
+@torch.no_grad()
+def proposals_of(
+    model: DenseCaptioner, images: Sequence[Tensor], settings: DetectionSettings | None = None
+) -> list[Tensor]:
+    """The (P, 4) proposals of each (3, H, W) uint8 image after NMS, in its own pixels, best first, not yet refined."""
+    if not images:
+        return []
+    batch, sizes = _stack(model, images)
+    boxes: list[Tensor] = [batch.new_zeros((0, 4), dtype=torch.float32) for _ in sizes]
+    for rows, levels in model.feature_maps(batch, sizes):
+        for index, proposals in zip(rows, model.localization.propose(levels)):
+            own, _ = model.localization.select(proposals, sizes[index], settings or model.detection)
+            boxes[index] = (own / own.new_tensor(_scale(images[index], sizes[index]))).cpu()
+    return boxes
+
+
 def _suppress(model: DenseCaptioner, found: Detections, size: tuple[int, int], settings: DetectionSettings) -> Detections:
     boxes = clip_boxes(found.boxes, *size) if model.conventions.clip_final else found.boxes
     usable = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])

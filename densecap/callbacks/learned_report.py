@@ -1,0 +1,149 @@
+"""What a run has learned, in a few figures and one picture, printed when training ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from torch import Tensor
+
+from densecap import checkpoint
+from densecap.data.hdf5 import RegionFile
+from densecap.data.images import read_image
+from densecap.data.shapes import true_phrases_of_box
+from densecap.metrics.detection import average_precision, proposal_recall
+from densecap.models.dense_captioner import DenseCaptioner
+from densecap.models.inference import proposals_of
+from densecap.prediction.drawing import contact_sheet, draw_regions, image_from_tensor
+from densecap.structures import RegionPrediction
+
+
+@dataclass
+class Findings:
+    """Per image of the split: truth and proposal boxes, detections, and which captions of true boxes are right."""
+
+    truth: list[Tensor] = field(default_factory=list)
+    proposals: list[Tensor] = field(default_factory=list)
+    boxes: list[Tensor] = field(default_factory=list)
+    scores: list[Tensor] = field(default_factory=list)
+    right: list[bool] = field(default_factory=list)
+    pictures: list[tuple[Tensor, list[RegionPrediction]]] = field(default_factory=list)
+
+    def figures(self) -> dict[str, float]:
+        """The figures of the report, each 0..1; every distinct truth box counts once."""
+        return {
+            "proposal_recall@.5": proposal_recall(self.proposals, self.truth, 0.5),
+            "proposal_recall@.7": proposal_recall(self.proposals, self.truth, 0.7),
+            "detection_AP@.5": average_precision(self.boxes, self.scores, self.truth, 0.5),
+            "exact_phrases": sum(self.right) / max(len(self.right), 1),
+        }
+
+
+class LearnedReport(pl.Callback):
+    """After training: losses, proposal recall, detection AP, exact phrases on true boxes, and a sheet of pictures.
+
+    Works on the best checkpoint and at most ``num_images`` images of ``split``, ``sheet_images`` of which are drawn
+    with their predicted boxes that score ``sheet_score`` or more. A phrase is exactly right when it is one of the
+    phrases that are true of that box: on ``shapes`` all that the scene's grammar allows, otherwise the annotated ones.
+    """
+
+    def __init__(
+        self, split: str = "test", num_images: int = 200, sheet_images: int = 8, sheet_score: float = 0.5
+    ) -> None:
+        self.split, self.num_images = split, num_images
+        self.sheet_images, self.sheet_score = sheet_images, sheet_score
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero or trainer.interrupted or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        console = Console(stderr=False)
+        best = getattr(trainer.checkpoint_callback, "best_model_path", "")
+        model = checkpoint.load(best).model.to(pl_module.device) if best else pl_module.model.eval()
+        findings = examine(model, trainer.datamodule.file, self.split, self.num_images)  # type: ignore[attr-defined]
+        sheet = Path(trainer.default_root_dir) / "predictions.jpg"
+        self._draw(findings, sheet)
+        losses = {key: float(value) for key, value in trainer.callback_metrics.items() if key.startswith("val/loss")}
+        console.print(self._table(findings, losses))
+        console.print(f"pictures of held-out scenes with predicted boxes and captions: {sheet}", soft_wrap=True)
+        for logger in trainer.loggers:
+            logger.log_metrics({f"{self.split}/{key}": value for key, value in findings.figures().items()})
+
+    def _table(self, findings: Findings, losses: dict[str, float]) -> Table:
+        regions = sum(len(item) for item in findings.truth)
+        title = f"What it learned ({len(findings.truth)} images, {regions} true boxes of the {self.split} split)"
+        table = Table("figure", "value", title=title, title_justify="left")
+        for key in sorted(losses):
+            table.add_row(f"{key} (last validation)", f"{losses[key]:.3f}")
+        names = {
+            "proposal_recall@.5": "true boxes with a proposal at IoU .5",
+            "proposal_recall@.7": "true boxes with a proposal at IoU .7",
+            "detection_AP@.5": "detection AP at IoU .5",
+            "exact_phrases": "exactly right phrases on true boxes",
+        }
+        for key, value in findings.figures().items():
+            table.add_row(names[key], f"{100 * value:.1f} %")
+        return table
+
+    def _draw(self, findings: Findings, path: Path) -> None:
+        drawn = []
+        for image, regions in findings.pictures[: self.sheet_images]:
+            kept = [region for region in regions if region.score >= self.sheet_score]
+            drawn.append(draw_regions(image_from_tensor(image), kept))
+        if drawn:
+            temporary = path.with_suffix(".tmp.jpg")
+            contact_sheet(drawn, columns=4).save(temporary, quality=90)
+            temporary.replace(path)
+
+
+def examine(model: DenseCaptioner, file: str | Path, split: str, num_images: int, batch_size: int = 8) -> Findings:
+    """Run a model over a split of a region file and collect what the report needs."""
+    source, findings = RegionFile(file), Findings()
+    phrases = _phrases(source)
+    indices = source.indices(split)[:num_images].tolist()
+    for start in track(range(0, len(indices), batch_size), description="looking at held-out images"):
+        rows = indices[start : start + batch_size]
+        images = [read_image(source.image_bytes(index)) for index in rows]
+        truth = [_true_boxes(source, index, image) for index, image in zip(rows, images)]
+        predictions = model.caption_images(images)
+        described = model.caption_boxes(images, truth)
+        findings.proposals += proposals_of(model, images)
+        findings.truth += truth
+        for index, image, found, captions in zip(rows, images, predictions, described):
+            findings.boxes.append(torch.tensor([region.box for region in found]).reshape(len(found), 4))
+            findings.scores.append(torch.tensor([region.score for region in found]))
+            findings.right += [region.caption in phrases(index, region.box) for region in captions]
+            findings.pictures.append((image, found))
+    return findings
+
+
+def _true_boxes(source: RegionFile, index: int, image: Tensor) -> Tensor:
+    """Distinct truth boxes in pixels of the stored image, which may be smaller than the original."""
+    boxes = torch.unique(torch.from_numpy(source.regions(index)[0]), dim=0)
+    height, width = source.original_sizes[index]
+    factors = torch.tensor([image.shape[2] / width, image.shape[1] / height] * 2, dtype=torch.float32)
+    return boxes * factors
+
+
+def _phrases(source: RegionFile) -> Callable[[int, Any], frozenset[str]]:
+    """A function from an image's index and a box to the phrases that are true there."""
+    if source.attrs["name"] == "shapes":
+        seed = int(source.attrs["provenance"].get("options", {}).get("seed", 2016))
+        return lambda index, box: true_phrases_of_box(int(source.ids[index]), box, seed)
+    vocabulary = source.vocabulary
+
+    def annotated(index: int, box: Any) -> frozenset[str]:
+        boxes, tokens, _ = source.regions(index)
+        height, width = source.original_sizes[index]
+        stored = source.sizes[index]
+        factors = torch.tensor([stored[1] / width, stored[0] / height] * 2, dtype=torch.float32)
+        same = (torch.from_numpy(boxes) * factors - torch.tensor(box)).abs().amax(dim=1) < 0.5
+        return frozenset(vocabulary.decode(row) for row in tokens[same.numpy()])
+
+    return annotated
