@@ -1,0 +1,245 @@
+"""``predict``: describe the regions of photos; files as in ``densecap.prediction.writers``, and pictures.
+
+Exit status: 0 when every file was described, 1 when some could not be read, 2 when none could, 130 after Ctrl-C, 141
+when whoever read the standard output went away.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from densecap import checkpoint
+from densecap.checkpoint import LoadedModel
+from densecap.commands.run_record import write_run_record
+from densecap.errors import UserError
+from densecap.prediction.loop import Outcome, predict_files
+from densecap.prediction.pictures import PictureWriter
+from densecap.prediction.reading import Picture
+from densecap.prediction.sources import resolve_sources
+from densecap.prediction.writers import check_formats, only_stdout, open_writers
+
+Settings = TypeVar("Settings")
+
+
+def run(cfg: DictConfig) -> int:
+    """Describe ``cfg.source``; see the config for the options and the module for the exit status."""
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    formats = [cfg.output.formats] if isinstance(cfg.output.formats, str) else list(cfg.output.formats)
+    directory = str(cfg.output.dir)
+    check_formats(formats, directory)
+    device = choose_device(cfg.get("device") or "auto")
+    paths = resolve_sources(_source(cfg))
+    if directory == "-":
+        with only_stdout() as stream:
+            return _predict(cfg, paths, formats, stream, device, console)
+    folder = Path(directory).expanduser()
+    try:
+        if not _typed("output.dir"):
+            folder = make_fresh_folder(folder)
+            write_run_record(folder, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+        return _predict(cfg, paths, formats, folder, device, console)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror or error}") from error
+
+
+def make_fresh_folder(wanted: Path) -> Path:
+    """A new folder of that name, with a number behind it when there is one already: predict, predict-2, predict-3."""
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    for number in itertools.count(1):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError("unreachable")
+
+
+def _typed(key: str) -> bool:
+    """Whether an option, or the group it is in, was given on the command line; in a script every option is."""
+    if not HydraConfig.initialized():
+        return True
+    typed = {override.lstrip("+~").split("=")[0] for override in HydraConfig.get().overrides.task}
+    return key in typed or key.partition(".")[0] in typed
+
+
+def _source(cfg: DictConfig) -> str | list[str]:
+    source = None if OmegaConf.is_missing(cfg, "source") else cfg.get("source")
+    if not source:
+        raise UserError("predict needs a picture, a folder or a glob: python predict.py source=PATH")
+    return source if isinstance(source, str) else [str(item) for item in source]
+
+
+def _positive(cfg: DictConfig, key: str) -> int:
+    if not isinstance(cfg[key], int) or cfg[key] < 1:
+        raise UserError(f"{key} is a whole number above 0, got {cfg[key]}")
+    return cfg[key]
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; "auto" is the first GPU, else the CPU. Errors: UserError when it cannot be used."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise UserError(f"device={name} cannot be used here ({reason}): give auto, cpu, cuda or cuda:NUMBER") from error
+    return device
+
+
+def _predict(
+    cfg: DictConfig,
+    paths: Sequence[Path],
+    formats: Sequence[str],
+    target: Path | TextIO,
+    device: torch.device,
+    console: Console,
+) -> int:
+    start = time.perf_counter()
+    loaded = checkpoint.load(find_checkpoint(cfg, console))
+    if loaded.data_name == "shapes":
+        console.print("this model was trained on generated scenes: it knows nothing but coloured shapes")
+    model = loaded.model.to(device)
+    if cfg.get("image_size"):
+        model.image_size = _positive(cfg, "image_size")
+    batch_size = _positive(cfg, "batch_size")
+    detection = typed_settings(cfg, "detection", model.detection)
+    generation = typed_settings(cfg, "generation", model.generation)
+    writers = open_writers(formats, target, model_card(loaded, detection, generation))
+    pictures = None
+    if "images" in formats and isinstance(target, Path):
+        pictures = PictureWriter(target / "images", cfg.output.get("num_to_draw"))
+    outcome = Outcome()
+    outcome.stages["load"] = time.perf_counter() - start
+
+    def caption(images: list[torch.Tensor]) -> list[Any]:
+        try:
+            return model.caption_images(images, detection, generation)
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"{device} has too little memory for {len(images)} images at once: give batch_size=1, fewer "
+                "detection.max_proposals, or device=cpu"
+            ) from error
+
+    with _progress(console) as progress:
+        bar = progress.add_task("describing", total=len(paths))
+
+        def report(picture: Picture) -> None:
+            progress.advance(bar)
+            if picture.problem:
+                console.print(f"skipped {picture.path}: {picture.problem}")
+
+        predict_files(caption, paths, writers, pictures, batch_size, outcome, report)
+    _say(console, outcome, len(paths), target, formats)
+    return exit_status(outcome)
+
+
+def find_checkpoint(cfg: DictConfig, console: Console) -> Path:
+    """``cfg.ckpt``: a file, or a folder for the newest in it; without it the newest under ``cfg.paths.outputs``.
+
+    Errors: UserError when there is none.
+    """
+    given = Path(str(cfg.ckpt)).expanduser() if cfg.get("ckpt") else None
+    if given is not None and not given.is_dir():
+        return given
+    folder = given or Path(str(cfg.paths.outputs))
+    newest = checkpoint.newest(folder) or checkpoint.newest(folder, name="last")
+    if newest is None:
+        raise UserError(
+            f"no checkpoint was found under {folder}: train one with python train.py experiment=quickstart, "
+            "or give ckpt=PATH"
+        )
+    console.print(f"using the newest checkpoint, {newest}")
+    return newest
+
+
+def typed_settings(cfg: DictConfig, group: str, trained: Settings) -> Settings:
+    """What the checkpoint was trained with, replaced by what was typed: ``GROUP.KEY=...`` or a whole ``GROUP=NAME``.
+
+    Called from a script, where nothing was typed, every value of the config that is not null counts.
+    """
+    node = cfg.get(group) or {}
+    known = {item.name for item in dataclasses.fields(trained)}  # type: ignore[arg-type]
+    in_script = not HydraConfig.initialized()
+    values = {
+        key: value
+        for key, value in node.items()
+        if key in known and _typed(f"{group}.{key}") and not (in_script and value is None)
+    }
+    return dataclasses.replace(trained, **values)  # type: ignore[type-var]
+
+
+def model_card(loaded: LoadedModel, detection: Any, generation: Any) -> dict[str, Any]:
+    """The ``model`` object of predictions.json."""
+    model = loaded.model
+    with loaded.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    parts = [type(getattr(model, name)).__name__ for name in ("backbone", "decoder") if hasattr(model, name)]
+    config = {
+        "image_size": model.image_size,
+        "vocabulary_size": len(model.vocabulary),
+        "detection": dataclasses.asdict(detection),
+        "generation": dataclasses.asdict(generation),
+    }
+    return {
+        "checkpoint": str(loaded.path),
+        "sha256": digest,
+        "name": f"{type(model).__name__} ({', '.join(parts)})",
+        "trained_on": loaded.data_name,
+        "config": config,
+    }
+
+
+def exit_status(outcome: Outcome) -> int:
+    if outcome.stopped == "interrupt":
+        return 130
+    if outcome.stopped == "pipe":
+        return 141
+    if outcome.errors:
+        return 1 if outcome.images else 2
+    return 0
+
+
+class _Rate(ProgressColumn):
+    """Images a second, or seconds an image when that is slow."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:.1f} images/s" if speed >= 1 else f"{1 / speed:.1f} s/image")
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+def _say(console: Console, outcome: Outcome, wanted: int, target: Path | TextIO, formats: Sequence[str]) -> None:
+    if outcome.stopped == "pipe":
+        return
+    if outcome.stopped == "interrupt":
+        console.print(f"interrupted after {outcome.images} of {wanted} images; what was done is kept")
+    rate = outcome.images / outcome.seconds if outcome.seconds else 0.0
+    what = f"{outcome.images} images with {outcome.regions} regions"
+    console.print(f"described {what} in {outcome.seconds:.1f} s, {rate:.2f} images/s")
+    if outcome.errors:
+        console.print(f"{len(outcome.errors)} of {wanted} files could not be read")
+    if isinstance(target, Path):
+        files = ["images/" if name == "images" else f"predictions.{name}" for name in dict.fromkeys(formats)]
+        console.print(f"written to {target}: {', '.join(files)}")

@@ -1,0 +1,201 @@
+"""The predict command with a stand-in model: options, messages, exit status, standard output."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+from torch import Tensor, nn
+
+from densecap import checkpoint
+from densecap.checkpoint import LoadedModel
+from densecap.commands import predict
+from densecap.errors import UserError
+from densecap.models.settings import DetectionSettings
+from densecap.structures import RegionPrediction
+
+
+@dataclass(frozen=True)
+class FakeGeneration:
+    beam_size: int = 1
+    max_length: int = 15
+
+
+class FakeModel(nn.Module):
+    """Describes every image as one region and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.detection, self.generation = DetectionSettings(max_proposals=77), FakeGeneration()
+        self.image_size, self.vocabulary, self.calls = 64, ["red", "circle"], []
+
+    def caption_images(self, images: list[Tensor], detection: Any, generation: Any) -> list[list[RegionPrediction]]:
+        print("chatter that must not reach standard output")
+        self.calls.append((len(images), detection, generation))
+        return [[RegionPrediction((1.0, 2.0, 9.0, 8.0), 0.5, "red circle", -1.0)] for _ in images]
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeModel:
+    fake = FakeModel()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        checkpoint,
+        "load",
+        lambda path: LoadedModel(fake, {}, Path(path), "shapes"),  # type: ignore[arg-type]
+    )
+    (tmp_path / "model.ckpt").write_bytes(b"weights")
+    return fake
+
+
+def photos(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 30)).save(name)
+
+
+def config(**changes: Any) -> DictConfig:
+    base = {
+        "source": "p",
+        "ckpt": "model.ckpt",
+        "detection": {"max_proposals": None},
+        "generation": {},
+        "output": {"dir": "out", "formats": ["json", "images"], "num_to_draw": 10},
+        "device": "cpu",
+        "batch_size": 2,
+        "paths": {"outputs": "outputs"},
+    }
+    return OmegaConf.merge(base, OmegaConf.from_dotlist([f"{key}={value}" for key, value in changes.items()]))  # type: ignore[return-value]
+
+
+def test_writes_predictions_and_pictures(model: FakeModel, capsys: pytest.CaptureFixture[str]) -> None:
+    photos("p/a.png", "p/b.png", "p/c.png")
+    assert predict.run(config()) == 0
+    data = json.loads(Path("out/predictions.json").read_text())
+    assert [image["file"] for image in data["images"]] == ["p/a.png", "p/b.png", "p/c.png"]
+    assert data["model"]["sha256"] == hashlib.sha256(b"weights").hexdigest()
+    assert data["model"]["trained_on"] == "shapes"
+    assert data["model"]["config"]["detection"]["max_proposals"] == 77
+    assert sorted(path.name for path in Path("out/images").iterdir()) == ["a.jpg", "b.jpg", "c.jpg"]
+    assert [count for count, _, _ in model.calls] == [2, 1]
+    assert "nothing but coloured shapes" in capsys.readouterr().err
+
+
+def test_unreadable_files_decide_the_exit_status(model: FakeModel, capsys: pytest.CaptureFixture[str]) -> None:
+    photos("p/a.png")
+    Path("p/b.png").write_bytes(b"")
+    assert predict.run(config()) == 1
+    assert "skipped p/b.png" in capsys.readouterr().err
+    Path("p/a.png").write_bytes(b"x")
+    assert predict.run(config()) == 2
+    assert len(json.loads(Path("out/predictions.json").read_text())["errors"]) == 2
+
+
+def test_standard_output_carries_json_only(model: FakeModel, capfd: pytest.CaptureFixture[str]) -> None:
+    photos("p/a.png")
+    cfg = config()
+    cfg.output.dir, cfg.output.formats = "-", ["json"]
+    assert predict.run(cfg) == 0
+    out, err = capfd.readouterr()
+    assert json.loads(out)["images"][0]["regions"][0]["caption"] == "red circle"
+    assert "described 1 images" in err and "chatter" in err
+    print("and afterwards it is everybody's again")
+    assert "afterwards" in capfd.readouterr().out
+    assert not Path("out").exists()
+
+
+def test_newest_checkpoint_is_taken_and_named(model: FakeModel, capsys: pytest.CaptureFixture[str]) -> None:
+    photos("p/a.png")
+    with pytest.raises(UserError, match="experiment=quickstart"):
+        predict.run(config(ckpt="null"))
+    for run in ("1", "2"):
+        folder = Path(f"outputs/train/{run}/checkpoints")
+        folder.mkdir(parents=True)
+        (folder / "best.ckpt").write_bytes(b"weights")
+    assert predict.run(config(ckpt="null")) == 0
+    assert "using the newest checkpoint, outputs/train/2/checkpoints/best.ckpt" in capsys.readouterr().err
+    assert predict.run(config(ckpt="outputs/train/1")) == 0
+    assert json.loads(Path("out/predictions.json").read_text())["model"]["checkpoint"].startswith("outputs/train/1")
+
+
+def test_only_what_was_typed_replaces_the_checkpoints_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    cfg = OmegaConf.create(
+        {"detection": {"_target_": "x", "max_proposals": 300, "final_nms_iou": 0.9, "max_detections": None}}
+    )
+    trained = DetectionSettings(max_proposals=77, max_detections=5)
+    hydra = SimpleNamespace(overrides=SimpleNamespace(task=["source=a", "detection.max_detections=null"]))
+    monkeypatch.setattr(predict.HydraConfig, "initialized", staticmethod(lambda: True))
+    monkeypatch.setattr(predict.HydraConfig, "get", staticmethod(lambda: hydra))
+    assert predict.typed_settings(cfg, "detection", trained) == DetectionSettings(max_proposals=77, max_detections=None)
+    hydra.overrides.task = ["detection=default"]
+    assert predict.typed_settings(cfg, "detection", trained) == DetectionSettings(max_proposals=300, final_nms_iou=0.9)
+    hydra.overrides.task = []
+    assert predict.typed_settings(cfg, "detection", trained) == trained
+
+
+def test_a_folder_that_was_not_asked_for_is_a_new_one(model: FakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos("p/a.png")
+    hydra = SimpleNamespace(overrides=SimpleNamespace(task=["source=p"]))
+    monkeypatch.setattr(predict.HydraConfig, "initialized", staticmethod(lambda: True))
+    monkeypatch.setattr(predict.HydraConfig, "get", staticmethod(lambda: hydra))
+    assert predict.run(config()) == predict.run(config()) == 0
+    written = {"predictions.json", "images", "config.yaml", "run.json"}
+    assert {path.name for path in Path("out").iterdir()} == written
+    assert {path.name for path in Path("out-2").iterdir()} == written
+    hydra.overrides.task = ["source=p", "output.dir=out"]
+    assert predict.run(config()) == 0
+    assert not Path("out-3").exists()
+
+
+def test_from_a_script_every_value_given_counts() -> None:
+    cfg = OmegaConf.create({"detection": {"max_proposals": 300, "max_detections": None}})
+    trained = DetectionSettings(max_proposals=77, max_detections=5)
+    assert predict.typed_settings(cfg, "detection", trained) == DetectionSettings(max_proposals=300, max_detections=5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"source": "nothing.jpg"}, "nothing.jpg names no file"),
+        ({"source": ""}, "source=PATH"),
+        ({"batch_size": "0"}, "batch_size is a whole number above 0"),
+        ({"image_size": "-3"}, "image_size is a whole number above 0"),
+        ({"device": "tpu"}, "device=tpu"),
+        ({"output.formats": "[gif]"}, "output.formats holds gif"),
+        ({"output.dir": "model.ckpt/x"}, "cannot write"),
+    ],
+)
+def test_mistakes_are_one_sentence(model: FakeModel, changes: dict[str, str], words: str) -> None:
+    photos("p/a.png")
+    with pytest.raises(UserError, match=words):
+        predict.run(config(**changes))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_gpu_that_is_not_there() -> None:
+    with pytest.raises(UserError, match="device=cuda cannot be used here"):
+        predict.choose_device("cuda")
+    assert predict.choose_device("auto") == torch.device("cpu")
+
+
+def test_a_closed_pipe_ends_quietly(model: FakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos(*(f"p/{index}.png" for index in range(5)))
+
+    class Closed:
+        def write(self, text: str) -> int:
+            if len(model.calls) > 1:
+                raise BrokenPipeError
+            return len(text)
+
+        def flush(self) -> None: ...
+
+    console = predict.Console(stderr=True)
+    cfg = config(batch_size=1)
+    assert predict._predict(cfg, predict.resolve_sources("p"), ["jsonl"], Closed(), torch.device("cpu"), console) == 141  # type: ignore[arg-type]
+    assert len(model.calls) == 2
