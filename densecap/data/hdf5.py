@@ -69,7 +69,9 @@ class RegionFileContents:
     report: dict[str, Any] = field(default_factory=dict)
 
 
-def write_region_file(path: Path, contents: RegionFileContents, jpeg_chunks: Iterable[bytes | np.ndarray]) -> None:
+def write_region_file(
+    path: Path, contents: RegionFileContents, jpeg_chunks: Iterable[bytes | memoryview | np.ndarray]
+) -> None:
     """Write ``path``, under a temporary name until it is complete.
 
     ``jpeg_chunks`` are pieces of /images/bytes in order, cut anywhere: a generator keeps the images out of memory.
@@ -79,7 +81,7 @@ def write_region_file(path: Path, contents: RegionFileContents, jpeg_chunks: Ite
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        with h5py.File(temporary, "w") as file:
+        with h5py.File(temporary, "w", libver=("v108", "latest")) as file:  # older formats limit attributes to 64 KB
             _write_metadata(file, contents)
             _write_jpegs(file, int(contents.offsets[-1]), jpeg_chunks)
         temporary.replace(path)
@@ -122,7 +124,7 @@ def _write_strings(file: h5py.File, name: str, values: Sequence[str], rows: int 
         data[start : start + rows] = values[start : start + rows]
 
 
-def _write_jpegs(file: h5py.File, total: int, jpeg_chunks: Iterable[bytes | np.ndarray]) -> None:
+def _write_jpegs(file: h5py.File, total: int, jpeg_chunks: Iterable[bytes | memoryview | np.ndarray]) -> None:
     data = file.create_dataset("images/bytes", shape=(total,), dtype="u1")
     position = 0
     for chunk in jpeg_chunks:
