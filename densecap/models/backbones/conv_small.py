@@ -33,7 +33,11 @@ class ConvSmall(Backbone):
         strides = (2, 2, 2, 1)
         layers: list[nn.Module] = []
         for channels, width, stride in zip((3, *widths), widths, strides):
-            layers += [nn.Conv2d(channels, width, 3, stride, padding=1, bias=False), _norm(width), nn.ReLU(inplace=True)]
+            layers += [
+                nn.Conv2d(channels, width, 3, stride, padding=1, bias=False),
+                _norm(width),
+                nn.ReLU(inplace=True),
+            ]
         layers += [ContextBlock(widths[-1], dilation=2 ** (index + 1)) for index in range(num_blocks)]
         self.features = nn.Sequential(*layers)
         self.out_channels = widths[-1]

@@ -23,7 +23,7 @@ class ConvNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         weight, bias = self._folded(x.device.type)
         conv = self.conv
-        return F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)  # type: ignore[arg-type]
+        return F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
 
     def fold(self) -> tuple[Tensor, Tensor]:
         """Weight (out, in, k, k) and bias (out,) of the one convolution."""
@@ -65,7 +65,7 @@ def fold_batch_norms(module: nn.Module) -> nn.Module:
             continue
         children = list(parent.named_children())
         for (name, layer), (next_name, norm) in zip(children, children[1:]):
-            if isinstance(layer, nn.Conv2d) and type(norm) is nn.BatchNorm2d and norm.num_features == layer.out_channels:
+            if isinstance(layer, nn.Conv2d) and type(norm) is nn.BatchNorm2d:
                 setattr(parent, name, ConvNorm(layer, norm))
                 setattr(parent, next_name, nn.Identity())
     return module

@@ -30,7 +30,7 @@ def receptive_field_level(layers: Iterable[nn.Module]) -> Level:
 
 def window_layers(*modules: nn.Module) -> list[nn.Module]:
     """Convolutions and poolings of ``modules`` in order, along the main path of residual blocks (no shortcuts)."""
-    found = []
+    found: list[nn.Module] = []
     for module in modules:
         for name, layer in module.named_modules():
             if isinstance(layer, WINDOW_LAYERS) and "downsample" not in name.split("."):

@@ -39,7 +39,7 @@ class MobileNetV2(Backbone):
         super().__init__(normalization)
         _check_choices(last_block, stride)
         network = torchvision.models.mobilenet_v2(weights=None)
-        network.classifier = nn.Identity()  # type: ignore[assignment]
+        network.classifier = nn.Identity()
         if weights is None:
             initialize_from_scratch(network)
         else:

@@ -104,7 +104,7 @@ class ResNet50FPN(Backbone):
 def load_trunk(weights: str | None) -> list[nn.Module]:
     """[conv1 to pool, layer1, layer2, layer3, layer4] with the weights loaded and batch normalisation folded."""
     network = torchvision.models.resnet50(weights=None)
-    network.fc = nn.Identity()  # type: ignore[assignment]
+    network.fc = nn.Identity()
     if weights is None:
         initialize_from_scratch(network)
     else:

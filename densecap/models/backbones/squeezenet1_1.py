@@ -24,7 +24,7 @@ class SqueezeNet1_1(Backbone):
     ) -> None:
         super().__init__(normalization)
         network = torchvision.models.squeezenet1_1(weights=None)
-        network.classifier = nn.Identity()  # type: ignore[assignment]
+        network.classifier = nn.Identity()
         if weights is None:
             initialize_from_scratch(network.features)
         else:

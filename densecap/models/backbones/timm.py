@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from densecap.errors import UserError
 from densecap.models.backbones.base import Backbone
@@ -78,7 +78,7 @@ def import_timm() -> ModuleType:
     return timm
 
 
-def _create(timm: ModuleType, name: str, **arguments: Any) -> nn.Module:
+def _create(timm: ModuleType, name: str, **arguments: Any) -> Any:
     architecture = name.split(".")[0]
     if not timm.is_model(architecture):
         nearest = difflib.get_close_matches(architecture, timm.list_models(), n=3, cutoff=0.4)

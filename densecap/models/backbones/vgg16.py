@@ -71,7 +71,8 @@ class VGG16(Backbone):
             return None
         state = name_features(read_state(self.weights, VGG16_Weights.IMAGENET1K_V1), self.state_dict())
         sources = {"fc6": "classifier.0", "fc7": "classifier.3"}
-        names = {f"{ours}.{kind}": f"{theirs}.{kind}" for ours, theirs in sources.items() for kind in ("weight", "bias")}
+        kinds = ("weight", "bias")
+        names = {f"{ours}.{kind}": f"{theirs}.{kind}" for ours, theirs in sources.items() for kind in kinds}
         if not all(theirs in state for theirs in names.values()):
             return None
         check_finite(state, names.values(), self.weights)

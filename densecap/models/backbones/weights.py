@@ -70,7 +70,8 @@ def read_state_file(path: str) -> dict[str, Tensor]:
     try:
         state = _load(file)
     except Exception as error:
-        raise UserError(f"model.backbone.weights={path} is not a file of PyTorch weights: {_first_line(error)}") from error
+        reason = _first_line(error)
+        raise UserError(f"model.backbone.weights={path} is not a file of PyTorch weights: {reason}") from error
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
@@ -105,7 +106,7 @@ def check_state(
 
     Errors: UserError that names the first offenders of each kind.
     """
-    problems = []
+    problems: list[str] = []
     counted = {key for key in wanted if not key.endswith("num_batches_tracked")}
     _report(problems, "it lacks", sorted(counted - state.keys()))
     _report(problems, "it has the unknown", sorted(state.keys() - expected.keys()))

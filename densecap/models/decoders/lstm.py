@@ -1,0 +1,49 @@
+"""DenseCap's language model: an LSTM that sees the region first, then START and the words."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from densecap.models.decoders.recurrent import ImageFirstDecoder, RecurrentCell, recurrent_weights
+
+
+class LSTMCell(RecurrentCell):
+    """torch-rnn's LSTM with PyTorch's gate order (input, forget, cell, output) and a single bias, forget gate at 1."""
+
+    memories = ("hidden", "cell")
+
+    def __init__(self, input_dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.weight_ih, self.weight_hh = recurrent_weights(input_dim, hidden_dim, num_gates=4)
+        self.bias = nn.Parameter(torch.zeros(4 * hidden_dim))
+        with torch.no_grad():
+            self.bias[hidden_dim : 2 * hidden_dim] = 1
+
+    def project(self, inputs: Tensor) -> Tensor:
+        return F.linear(inputs, self.weight_ih, self.bias)
+
+    def advance(self, gates: Tensor, memory: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        hidden, cell = memory
+        gates = gates + F.linear(hidden, self.weight_hh)  # (N, 4H)
+        write, keep, candidate, read = gates.chunk(4, dim=1)
+        cell = keep.sigmoid() * cell + write.sigmoid() * candidate.tanh()
+        return read.sigmoid() * cell.tanh(), cell
+
+
+class LSTMDecoder(ImageFirstDecoder):
+    """Parameters, with F = 4096 and the defaults: image encoder 2,097,664, LSTM 2,099,200, embedding 512 (V + 2),
+    output 513 (V + 1)."""
+
+    def __init__(
+        self,
+        feature_dim: int,
+        vocabulary_size: int,
+        embedding_dim: int = 512,
+        hidden_dim: int = 512,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+    ) -> None:
+        cells = [LSTMCell(hidden_dim if index else embedding_dim, hidden_dim) for index in range(num_layers)]
+        super().__init__(feature_dim, vocabulary_size, embedding_dim, hidden_dim, list(cells), dropout)
