@@ -14,10 +14,10 @@ from rich.console import Console
 
 from densecap import checkpoint
 from densecap.builder import build
+from densecap.commands.preprocess import prepare
 from densecap.commands.run_record import run_folder, write_run_record
 from densecap.data.datamodule import CaptioningDataModule
-from densecap.data.preparation import prepare
-from densecap.distributed import global_rank, rank_zero_makes
+from densecap.distributed import global_rank
 from densecap.errors import UserError
 from densecap.models.dense_captioner import DenseCaptioner
 from densecap.text.vocabulary import Vocabulary
@@ -59,8 +59,7 @@ def run(cfg: DictConfig) -> int:
 
 
 def _data(cfg: DictConfig) -> CaptioningDataModule:
-    file = Path(cfg.data.file)
-    rank_zero_makes(file, lambda: prepare(cfg.data, console=console))
+    file = prepare(cfg.data, console=console if global_rank() == 0 else Console(quiet=True))
     return CaptioningDataModule(
         file=file,
         image_size=cfg.data.image_size,

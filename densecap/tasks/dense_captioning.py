@@ -42,13 +42,13 @@ class DenseCaptioningTask(pl.LightningModule):
         self._build_optimizer, self._build_scheduler = optimizer, scheduler
         self._random_state: dict[str, Any] | None = None
 
-    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         losses = self.model(batch)
         self._log("train", losses, len(batch))
         return self.weights.objective(losses)
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
-        generator = torch.Generator().manual_seed(VALIDATION_SEED + batch_index)
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        generator = torch.Generator().manual_seed(VALIDATION_SEED + batch_idx)
         self._log("val", self.model(batch, generator), len(batch))
 
     def _log(self, stage: str, losses: Mapping[str, Tensor], size: int) -> None:
