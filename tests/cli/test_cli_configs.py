@@ -1,0 +1,112 @@
+"""Every file in configs/ composes, explains itself, and its keys are what the code takes."""
+
+import inspect
+
+import pytest
+import torch
+import yaml
+from omegaconf import OmegaConf
+
+from densecap.builder import build
+from densecap.cli.checks import check
+from densecap.cli.arguments import read
+from densecap.cli.comments import explanation, options
+from densecap.cli.composition import compose
+from densecap.cli.locations import config_dir
+from densecap.cli.table import COMMANDS, find_command
+from densecap.cli.trainer_names import ACCELERATORS, PRECISIONS, STRATEGIES
+
+FILES = sorted(path.relative_to(config_dir()).as_posix() for path in config_dir().rglob("*.yaml"))
+MEMBERS = [path.removesuffix(".yaml") for path in FILES if "/" in path and not path.startswith("hydra/")]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_file_says_what_it_is(file):
+    assert explanation(config_dir() / file)
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_every_member_composes(member):
+    group, _, name = member.rpartition("/")
+    arguments = [f"{group}={name}", "data.root=folder"]
+    check(read(find_command("train"), arguments))
+
+
+@pytest.mark.parametrize("command", [command.config_name for command in COMMANDS])
+def test_every_option_of_a_command_is_explained(command):
+    assert [option.key for option in options(config_dir() / f"{command}.yaml") if not option.text] == []
+
+
+@pytest.mark.parametrize("member", [member for member in MEMBERS if member.startswith("optimizer/")])
+def test_optimizers_build(member):
+    constructor = build(OmegaConf.load(config_dir() / f"{member}.yaml"))
+    optimizer = constructor([torch.nn.Parameter(torch.zeros(2))])
+    assert isinstance(optimizer, torch.optim.Optimizer)
+
+
+@pytest.mark.parametrize("member", [member for member in MEMBERS if member.startswith("scheduler/")])
+def test_schedulers_build(member):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(2))], lr=2.0)
+    scheduler = build(OmegaConf.load(config_dir() / f"{member}.yaml"))(optimizer, total_steps=10)
+    assert 0 < scheduler.get_last_lr()[0] <= 2.0
+
+
+@pytest.mark.parametrize("member", [member for member in MEMBERS if member.startswith("trainer/")])
+def test_trainer_arguments_exist(member):
+    from pytorch_lightning import Trainer
+
+    node = compose("train", [f"trainer={member.partition('/')[2]}", "paths.output_dir=x"]).trainer
+    assert set(node) - {"_target_"} <= set(inspect.signature(Trainer.__init__).parameters)
+
+
+def test_trainer_builds(tmp_path):
+    trainer = build(compose("train", ["trainer=cpu", f"paths.output_dir={tmp_path}"]).trainer, logger=False)
+    assert (trainer.max_epochs, trainer.num_devices, trainer.default_root_dir) == (10, 1, str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["csv", "tensorboard"])
+def test_loggers_build(name, tmp_path):
+    node = compose("train", ["logger=default", f"paths.output_dir={tmp_path}"]).logger
+    assert set(node) == {"csv", "tensorboard"}
+    assert str(tmp_path / name) == build(node[name]).log_dir.rstrip("/")
+
+
+def test_logger_none_is_empty():
+    assert compose("train", ["logger=none"]).logger == {}
+    assert compose("train", ["logger=wandb_offline"]).logger.wandb.offline is True
+
+
+def test_names_are_lightnings():
+    from lightning_fabric.connector import _PRECISION_INPUT_STR, _PRECISION_INPUT_STR_ALIAS
+    from pytorch_lightning.accelerators import AcceleratorRegistry
+    from pytorch_lightning.strategies import StrategyRegistry
+
+    assert set(STRATEGIES) == {"auto", *StrategyRegistry.available_strategies()}
+    assert set(ACCELERATORS) == {"auto", "gpu", *AcceleratorRegistry.available_accelerators()}
+    assert set(PRECISIONS) == {*_PRECISION_INPUT_STR.__args__, *_PRECISION_INPUT_STR_ALIAS.__args__}
+
+
+def test_experiments_state_only_differences():
+    for path in (config_dir() / "experiment").glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        for word in ("command:", "hardware:", "duration:", "expected:"):
+            assert word in text, f"{path.name} does not say its {word}"
+        assert text.startswith("# @package _global_"), f"{path.name}: Hydra reads @package in the first line only"
+
+
+def test_comments_are_read(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text(
+        "# @package _global_\n# What it is\n# more\n\ndefaults:\n  - x\n_target_: y\n"
+        "a: 1 # one\n# two\n# lines\nb: 'x # y'\nc: # section\n  d: [1, 2] # list\n  e:\n    - [1, 2]\nf:\ng: \"\"\n"
+    )
+    assert explanation(file) == "What it is"
+    assert [(option.key, option.default, option.text) for option in options(file)] == [
+        ("a", "1", "one"),
+        ("b", "x # y", "two lines"),
+        ("c.d", "[1, 2]", "list"),
+        ("c.e", "[[1, 2]]", ""),
+        ("f", "null", ""),
+        ("g", '""', ""),
+    ]
+    assert yaml.safe_load(file.read_text())["b"] == "x # y"
