@@ -39,7 +39,11 @@ class ConvNorm(nn.Module):
         """``fold()``, remembered while nothing it depends on changes; never remembered when gradients are wanted."""
         sources = [*self.parameters(), *self.norm.buffers()]
         differentiable = torch.is_grad_enabled() and any(source.requires_grad for source in sources)
-        if differentiable or torch.compiler.is_compiling() or any(source.is_inference() for source in sources):
+        if (
+            differentiable
+            or torch.compiler.is_compiling()
+            or any(source.is_inference() or source.is_meta for source in sources)
+        ):
             return self.fold()
         autocast = torch.is_autocast_enabled(device_type)
         dtype = torch.get_autocast_dtype(device_type) if autocast else self.conv.weight.dtype
