@@ -7,38 +7,20 @@ those whose captions are complete leave the batch early.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from densecap.errors import UserError
-from densecap.models.beams import Beams, sample_words, search_words
+from densecap.models.beams import sample_words, search_words
+from densecap.models.search import Choice, Search, StepDecoder
 from densecap.structures import Captions
-from densecap.text.vocabulary import END, Vocabulary
-
-State = dict[str, Tensor]
+from densecap.text.vocabulary import Vocabulary
 
 #: Sequences that are decoded together at most (regions times beams); bounds memory at rows times V scores.
 MAX_ROWS = 4096
-
-#: On an accelerator, steps between two looks at what is complete: each look makes the host wait for the device.
-STEPS_BETWEEN_CHECKS = 4
-
-
-class StepDecoder(Protocol):
-    """What generation asks of a decoder (see ``densecap.models.decoders.base.Decoder``)."""
-
-    max_length: int | None
-
-    def init_state(self, features: Tensor) -> State: ...
-
-    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]: ...
-
-    def loss(self, features: Tensor, tokens: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -109,8 +91,8 @@ def generate(
     generator: torch.Generator | None = None,
     max_rows: int = MAX_ROWS,
 ) -> Captions:
-    """Caption features (N, F): tokens (N * num_captions, max_length) and log-probabilities, the captions of a feature
-    next to each other, best first (drawn ones in the order of drawing).
+    """Caption features (N, F): tokens (N * num_captions, max_length) and log-probabilities (N * num_captions,), the
+    captions of a feature next to each other, best first.
 
     A log-probability is the plain sum over the words said, and END if it was said, under the model itself: no
     temperature, no length penalty. When fewer than ``num_captions`` captions exist the missing ones are empty with
@@ -127,10 +109,23 @@ def generate(
     forbidden = None
     if not settings.allow_unknown and vocabulary.unknown is not None:
         forbidden = torch.tensor([vocabulary.unknown], device=features.device)
-    decoding = _Decoding(decoder, settings, kept, _choice(settings, generator))
+    # A finished hypothesis on top can be overtaken only if being longer can make one compare better.
+    top_is_final = settings.length_penalty <= 0 and not settings.samples
+    search = Search(decoder, _choice(settings, generator), settings.max_length, kept, top_is_final)
     chunks = features.split(max(1, max_rows // settings.beam_size))
-    parts = [decoding.run(chunk, vocabulary.start, forbidden) for chunk in chunks]
-    return Captions(torch.cat([tokens for tokens, _ in parts]), torch.cat([log_probs for _, log_probs in parts]))
+    parts = [search.run(chunk, vocabulary.start, forbidden) for chunk in chunks]
+    tokens, log_probs = (torch.cat(items) for items in zip(*parts))
+    if settings.samples:
+        tokens, log_probs = _best_first(tokens, log_probs, settings.num_captions)
+    return Captions(tokens, log_probs)
+
+
+def _best_first(tokens: Tensor, log_probs: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Order each run of ``count`` rows of tokens (N * count, T) and log-probabilities (N * count,)."""
+    groups = log_probs.view(len(log_probs) // count, count)
+    order = groups.argsort(dim=1, descending=True, stable=True)
+    rows = (order + count * torch.arange(len(groups), device=order.device)[:, None]).flatten()
+    return tokens[rows], log_probs[rows]
 
 
 @torch.no_grad()
@@ -138,10 +133,6 @@ def score_captions(decoder: StepDecoder, features: Tensor, tokens: Tensor, max_r
     """Log-probability (N,) of given captions (N, T), padded with 0, for features (N, F); END is included."""
     parts = zip(features.split(max_rows), tokens.split(max_rows))
     return torch.cat([-decoder.loss(part, words) for part, words in parts])
-
-
-#: (scores (M, W, V + 1), log normalizer (M, W, 1), beams) -> (beam each new hypothesis continues (M, W'), new beams).
-Choice = Callable[[Tensor, Tensor, Beams], tuple[Tensor, Beams]]
 
 
 def _choice(settings: GenerationSettings, generator: torch.Generator | None) -> Choice:
@@ -154,59 +145,3 @@ def _choice(settings: GenerationSettings, generator: torch.Generator | None) -> 
         top_p=settings.top_p,
         generator=generator,
     )
-
-
-class _Decoding:
-    """Generation for a batch of features (M, F), of which ``kept`` captions each are wanted."""
-
-    def __init__(self, decoder: StepDecoder, settings: GenerationSettings, kept: int, choose: Choice) -> None:
-        self.decoder = decoder
-        self.settings = settings
-        self.kept = kept
-        self.choose = choose
-        # Whether a finished hypothesis on top can no longer be overtaken: only if longer never compares better.
-        self.top_is_final = settings.length_penalty <= 0 and not settings.samples
-
-    def run(self, features: Tensor, start: int, forbidden: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Tokens (M * kept, max_length) and log-probabilities (M * kept,)."""
-        count, device, length = features.shape[0], features.device, self.settings.max_length
-        self.tokens = torch.full((count, self.kept, length), END, dtype=torch.int64, device=device)
-        self.log_probs = torch.full((count, self.kept), -math.inf, device=device)
-        regions = torch.arange(count, device=device)  # those still in the batch
-        beams, state = Beams.start(count, device), self.decoder.init_state(features)
-        words = torch.full((count,), start, dtype=torch.int64, device=device)
-        for step in range(1, length + 1):
-            if not len(regions):
-                break
-            scores, state = self.decoder.step(words, state)
-            parents, beams = self._advance(scores, beams, forbidden)
-            rows = torch.arange(len(regions), device=device)[:, None] * (len(words) // len(regions)) + parents
-            moved = beams.width > 1 or len(words) != len(regions)
-            if step == length:
-                self._write(regions, beams)
-            elif device.type == "cpu" or step % STEPS_BETWEEN_CHECKS == 0:
-                done = beams.finished[:, : self.kept if self.top_is_final else None].all(dim=1)
-                staying = (~done).nonzero()[:, 0]
-                if len(staying) < len(regions):
-                    self._write(regions[done], beams.select(done))
-                    regions, beams, rows, moved = regions[staying], beams.select(staying), rows[staying], True
-            if moved:
-                state = {name: value.index_select(0, rows.flatten()) for name, value in state.items()}
-            words = beams.tokens[:, :, -1].flatten()
-        return self.tokens.flatten(0, 1), self.log_probs.flatten()
-
-    def _advance(self, scores: Tensor, beams: Beams, forbidden: Tensor | None) -> tuple[Tensor, Beams]:
-        """Scores (M * W, V + 1) -> what ``Choice`` returns."""
-        scores = scores.float().view(len(beams.tokens), beams.width, scores.shape[1])
-        log_normalizer = scores.logsumexp(dim=-1, keepdim=True)
-        if forbidden is not None:
-            scores = scores.index_fill(-1, forbidden, -math.inf)
-        return self.choose(scores, log_normalizer, beams)
-
-    def _write(self, regions: Tensor, beams: Beams) -> None:
-        """Put the best hypotheses of ``regions`` where they belong; impossible ones stay empty."""
-        width, length = min(self.kept, beams.width), beams.tokens.shape[2]
-        log_probs = beams.log_probs[:, :width]
-        possible = (log_probs > -math.inf)[:, :, None]
-        self.tokens[regions, :width, :length] = beams.tokens[:, :width].where(possible, END)
-        self.log_probs[regions, :width] = log_probs

@@ -236,7 +236,9 @@ def test_start_of_the_lstm():
 
 
 def test_sizes_are_free():
-    LSTMDecoder(5, 3, embedding_dim=4, hidden_dim=6, num_layers=3)(torch.rand(2, 5), torch.ones(2, 2, dtype=torch.int64))
+    LSTMDecoder(5, 3, embedding_dim=4, hidden_dim=6, num_layers=3)(
+        torch.rand(2, 5), torch.ones(2, 2, dtype=torch.int64)
+    )
     GRUDecoder(5, 3, embedding_dim=4, hidden_dim=6, num_layers=2)(torch.rand(2, 5), torch.ones(2, 2, dtype=torch.int64))
 
 
