@@ -8,8 +8,8 @@ import yaml
 from omegaconf import OmegaConf
 
 from densecap.builder import build
-from densecap.cli.checks import check
 from densecap.cli.arguments import read
+from densecap.cli.checks import check
 from densecap.cli.comments import explanation, options
 from densecap.cli.composition import compose
 from densecap.cli.locations import config_dir

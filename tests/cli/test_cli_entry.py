@@ -17,19 +17,25 @@ from densecap.errors import UserError
 ROOT = Path(densecap.__file__).parents[1]
 
 
-@pytest.fixture
-def command(monkeypatch, tmp_path):
-    """Put a function in the place of train's and predict's ``run``; work in an empty folder; keep logging as it is."""
+@pytest.fixture(autouse=True)
+def _undo_hydra(monkeypatch, tmp_path):
+    """Work in an empty folder; leave logging and Hydra's global state as they were."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["train.py"])
-    before = logging.root.handlers[:], logging.root.level
+    before = logging.root.handlers[:], logging.root.level, HydraConfig.instance().cfg
+    yield
+    logging.root.handlers[:], logging.root.level, HydraConfig.instance().cfg = before
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Put a function in the place of train's and predict's ``run``."""
 
     def install(function):
         for name in ("train", "predict"):
             monkeypatch.setitem(sys.modules, f"densecap.commands.{name}", SimpleNamespace(run=function))
 
-    yield install
-    logging.root.handlers[:], logging.root.level = before
+    return install
 
 
 def shell(*arguments, cwd=None):
@@ -180,9 +186,7 @@ def test_sweeps_run_each_job_alone(command, monkeypatch):
     assert "LOCAL_RANK" not in __import__("os").environ
 
 
-def test_configuration_is_shown(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["train.py"])
+def test_configuration_is_shown(capsys, tmp_path):
     assert run(["train", "--cfg", "job", "--resolve", "seed=77", "trainer=cpu"]) == 0
     text = capsys.readouterr().out
     assert "seed: 77" in text
@@ -192,7 +196,7 @@ def test_configuration_is_shown(capsys, monkeypatch, tmp_path):
 
 
 def test_lazy_attributes():
-    code = "import densecap, sys; densecap.UserError; densecap.Vocabulary; print(densecap.__version__, 'torch' in sys.modules)"
+    code = "import densecap as d, sys; d.UserError; d.Vocabulary; print(d.__version__, 'torch' in sys.modules)"
     assert shell("-c", code).stdout.split() == [densecap.__version__, "False"]
     assert set(densecap.__all__) <= set(dir(densecap))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
