@@ -1,0 +1,54 @@
+"""What the machine can do at best: its name, its threads, and how fast it multiplies matrices."""
+
+from __future__ import annotations
+
+import platform
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from densecap.benchmark.timing import measure
+
+#: Name in the configuration -> type of the numbers that are multiplied.
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """The context in which the model computes in ``precision``; weights are converted once in each."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def product_rate(precision: str, device: torch.device, repeats: int = 5) -> float:
+    """Operations a second of a large square matrix product, the best of ``repeats``."""
+    size = 8192 if device.type == "cuda" else 4096
+    dtype = PRECISIONS[precision]
+    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    out = torch.empty_like(left)
+    with torch.inference_mode():
+        timing = measure(lambda: torch.mm(left, right, out=out), repeats, device)
+    return 2 * size**3 / timing.best
+
+
+def describe(device: torch.device) -> dict[str, Any]:
+    """Processor, threads, GPU and versions, for the file of results."""
+    card: dict[str, Any] = {
+        "device": device.type,
+        "processor": _processor(),
+        "threads": torch.get_num_threads(),
+        "platform": platform.platform(),
+        "torch": torch.__version__,
+    }
+    if device.type == "cuda":
+        card["gpu"] = torch.cuda.get_device_name(device)
+        card["tf32"] = torch.get_float32_matmul_precision() != "highest"
+    return card
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,85 @@
+"""Time and memory of a function, on the processor or a GPU."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+#: Where Linux tells the largest resident memory of this process, and where it is told to start anew.
+STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of each repetition, and the largest memory in bytes that the process (or GPU) held meanwhile."""
+
+    seconds: tuple[float, ...]
+    peak_memory: int = 0
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    @property
+    def best(self) -> float:
+        return min(self.seconds)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """The first and third quartile; the extremes of fewer than three repetitions."""
+        if len(self.seconds) < 3:
+            return min(self.seconds), max(self.seconds)
+        first, _, third = statistics.quantiles(self.seconds, n=4, method="inclusive")
+        return first, third
+
+
+def measure(function: Callable[[], object], repeats: int, device: torch.device, warmups: int = 1) -> Timing:
+    """Run ``function`` a few times to warm up, then ``repeats`` times; a GPU is waited for at both ends."""
+    for _ in range(warmups):
+        function()
+    reset_peak_memory(device)
+    seconds = []
+    for _ in range(repeats):
+        synchronize(device)
+        start = time.perf_counter()
+        function()
+        synchronize(device)
+        seconds.append(time.perf_counter() - start)
+    return Timing(tuple(seconds), peak_memory(device))
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done everything it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Forget earlier peaks, where the system can."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        try:
+            RESET.write_text("5")
+        except OSError:
+            pass  # not Linux, or not allowed: the peak is that of the process so far
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: of tensors on a GPU, else of the whole process (since ``reset_peak_memory``, on Linux)."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
