@@ -142,7 +142,7 @@ def _predict(
         def report(picture: Picture) -> None:
             progress.advance(bar)
             if picture.problem:
-                console.print(f"skipped {picture.path}: {picture.problem}")
+                console.print(f"skipped: {picture.path} {picture.problem}")
 
         predict_files(caption, paths, writers, pictures, batch_size, outcome, report)
     _say(console, outcome, len(paths), target, formats)

@@ -51,5 +51,5 @@ def _read(image_id: str, path: Path) -> Picture:
     try:
         image = read_image(path)
     except (UserError, OSError, MemoryError) as error:
-        return Picture(image_id, path, problem=str(error) or type(error).__name__)
+        return Picture(image_id, path, problem=str(error).removeprefix(f"{path} ") or type(error).__name__)
     return Picture(image_id, path, image, seconds=time.perf_counter() - start)

@@ -20,7 +20,7 @@
         .score              float   probability (0 to 1) that the box is a region worth a caption
         .caption            str     the words, separated by blanks
         .log_prob           float   natural log probability of the caption, summed over its words and its end
-    errors[]                object  file and reason (str) of every file that could not be read
+    errors[]                object  file and reason (str, as "is empty") of every file that could not be read
     timing.images           int     pictures described
     timing.seconds          float   from the first file to the last, without loading the model
     timing.images_per_second float

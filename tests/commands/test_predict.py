@@ -91,7 +91,7 @@ def test_unreadable_files_decide_the_exit_status(model: FakeModel, capsys: pytes
     photos("p/a.png")
     Path("p/b.png").write_bytes(b"")
     assert predict.run(config()) == 1
-    assert "skipped p/b.png" in capsys.readouterr().err
+    assert "skipped: p/b.png is empty" in capsys.readouterr().err
     Path("p/a.png").write_bytes(b"x")
     assert predict.run(config()) == 2
     assert len(json.loads(Path("out/predictions.json").read_text())["errors"]) == 2
