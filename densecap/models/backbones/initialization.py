@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def initialize_from_scratch(network: nn.Module) -> None:
-    """He's initialisation of every convolution, then batch statistics of natural-looking noise.
+    """He's initialisation of convolutions, N(0, 0.01) of linear layers, then batch statistics of natural-looking noise.
 
     Batch normalisation keeps its running statistics for good here (see ``Backbone``). Left at mean 0 and variance 1
     they would let the activations of a deep residual network explode, so they are measured once.
@@ -17,8 +17,10 @@ def initialize_from_scratch(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")  # fan_in, right for grouped convolutions too
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.01)
+        if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
     settle_batch_norms(network)
 
 

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from densecap.errors import UserError
@@ -47,7 +48,7 @@ class TimmBackbone(Backbone):
             overlay = {"state_dict": _read_checked(timm, name, str(weights), options)}
             arguments["pretrained_cfg_overlay"] = overlay
         self.network = _create(timm, name, pretrained=weights is not None, **arguments)
-        self.channels_last_maps = str(getattr(self.network, "output_fmt", "NCHW")) == "NHWC"
+        self.channels_last_maps = getattr(getattr(self.network, "output_fmt", None), "value", "NCHW") == "NHWC"
         self.out_channels = maps.channels()[index]
         if weights is None:
             settle_batch_norms(self.network)
@@ -60,7 +61,10 @@ class TimmBackbone(Backbone):
         self.complete(weights is not None, trainable)
 
     def forward(self, images: Tensor) -> tuple[Tensor]:
-        (features,) = self.network(self.normalize(images))
+        height, width = images.shape[2:]
+        stride = self.geometry[0].stride  # padded to a multiple of it: patches are not cut, no border goes unseen
+        padded = F.pad(self.normalize(images), (0, -width % stride, 0, -height % stride))
+        (features,) = self.network(padded)
         return (features.permute(0, 3, 1, 2) if self.channels_last_maps else features,)
 
     def _use_own_normalization(self, timm: ModuleType) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 from torchvision.models import VGG16_Weights
 
 from densecap.models.backbones.base import Backbone
@@ -42,7 +43,7 @@ class VGG16(Backbone):
         self.geometry = (receptive_field_level(window_layers(self.features)),)
         self.stem = list(self.features[:STEM_LAYERS])
         if weights is None:
-            initialize_from_scratch(self.features)
+            initialize_from_scratch(self)
         else:
             load_weights(self, weights, VGG16_Weights.IMAGENET1K_V1, torchvision.models.vgg16, ("classifier.",))
         self.complete(weights is not None, trainable)
@@ -93,9 +94,6 @@ def feature_layers() -> nn.Sequential:
 
 
 def classifier_layers() -> nn.Sequential:
-    """fc6 and fc7 at torchvision's places; its dropout is left out, since the features are wanted as they are."""
-    fc6, fc7 = nn.Linear(512 * 7 * 7, 4096), nn.Linear(4096, 4096)
-    for layer in (fc6, fc7):
-        nn.init.normal_(layer.weight, std=0.01)
-        nn.init.zeros_(layer.bias)
+    """fc6 and fc7 at torchvision's places, not yet initialised, without its dropout: the features are wanted whole."""
+    fc6, fc7 = (skip_init(nn.Linear, width, 4096) for width in (512 * 7 * 7, 4096))  # 120 million values
     return nn.Sequential(fc6, nn.ReLU(inplace=True), nn.Identity(), fc7, nn.ReLU(inplace=True))

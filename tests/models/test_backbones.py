@@ -1,0 +1,616 @@
+"""Every backbone that has a yaml keeps the contract; weights load, or fail in one clear sentence."""
+
+import copy
+import importlib
+import pickle
+import sys
+import urllib.error
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+import yaml
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torchvision.models import (
+    MobileNet_V2_Weights,
+    ResNet50_Weights,
+    SqueezeNet1_1_Weights,
+    VGG16_Weights,
+)
+
+from densecap.errors import UserError
+from densecap.models.backbones.base import Backbone
+from densecap.models.backbones.conv_small import ConvSmall
+from densecap.models.backbones.folding import ConvNorm, fold_batch_norms
+from densecap.models.backbones.geometry import receptive_field_level, traced_level
+from densecap.models.backbones.mobilenet_v2 import MobileNetV2
+from densecap.models.backbones.resnet50 import ResNet50, ResNet50FPN
+from densecap.models.backbones.squeezenet1_1 import SqueezeNet1_1
+from densecap.models.backbones.timm import TimmBackbone
+from densecap.models.backbones.vgg16 import VGG16
+from densecap.ops.anchors import Level
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / "configs" / "model" / "backbone"
+NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+SHARED = ROOT.parent / "shared" / "data"
+MOBILENET = SHARED / "weights" / "mobilenet_v2-tf1quant-tv.pth"
+SQUEEZENET = SHARED / "weights" / "squeezenet1_1-features-tv.pth"
+
+
+@pytest.fixture(scope="module")
+def backbone_of():
+    """A backbone of each yaml with random weights, built once; tests leave it as they found it."""
+    built = {}
+
+    def get(name):
+        if name not in built:
+            if name == "timm":
+                pytest.importorskip("timm")
+            node = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
+            module, target = node.pop("_target_").rsplit(".", 1)
+            torch.manual_seed(0)
+            built[name] = getattr(importlib.import_module(module), target)(**{**node, "weights": None})
+        return built[name]
+
+    return get
+
+
+def photo(height, width, count=1, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(256, (count, 3, height, width), generator=generator, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@torch.no_grad()
+def test_maps_agree_with_the_geometry(name, backbone_of):
+    backbone = backbone_of(name).eval()
+    assert isinstance(backbone, Backbone)
+    strides = [level.stride for level in backbone.geometry]
+    assert strides == sorted(strides)
+    for height, width in ((97, 131), (128, 64), (160, 225)):
+        maps = backbone(photo(height, width, count=2))
+        assert len(maps) == len(backbone.geometry)
+        for features, level in zip(maps, backbone.geometry):
+            assert features.shape[:2] == (2, backbone.out_channels)
+            for side, cells in zip((height, width), features.shape[2:]):
+                last = level.offset + level.stride * (cells - 1)
+                assert last < side + level.stride / 2, "no cell looks at what lies outside"
+                assert last + 2 * level.stride > side - level.stride / 2, "the far border is seen"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@torch.no_grad()
+def test_bytes_and_floats_give_the_same(name, backbone_of):
+    backbone, images = backbone_of(name).eval(), photo(97, 131, count=2)
+    kept = images.clone()
+    for first, second in zip(backbone(images), backbone(images.float())):
+        torch.testing.assert_close(first, second)
+    assert torch.equal(images, kept)
+    alone = backbone(images[1:])
+    scale = alone[0].std().item()
+    torch.testing.assert_close(backbone(images)[0][1:], alone[0], atol=1e-3 * scale, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@torch.no_grad()
+def test_features_of_whole_images(name, backbone_of):
+    backbone = backbone_of(name).eval()
+    features = backbone.image_features(photo(96, 96, count=2))
+    assert features.shape == (2, backbone.feature_dim)
+    assert (features[0] - features[1]).abs().max() > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_batch_statistics_never_change(name, backbone_of):
+    backbone = copy.deepcopy(backbone_of(name)).train()
+    norms = [module for module in backbone.modules() if isinstance(module, _BatchNorm)]
+    assert all(not norm.training for norm in norms)
+    before = {key: value.clone() for key, value in backbone.named_buffers()}
+    with torch.no_grad():
+        trained = backbone(photo(64, 64))
+        assert all(torch.equal(value, before[key]) for key, value in backbone.named_buffers())
+        for one, other in zip(trained, backbone.eval()(photo(64, 64))):
+            torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_trained(name, backbone_of):
+    backbone = copy.deepcopy(backbone_of(name))
+    always = {id(p) for part in backbone.new_parts for p in part.parameters()}
+    stem = {id(p) for part in backbone.stem for p in part.parameters()}
+    backbone.set_trainable(False)
+    assert {id(p) for p in backbone.parameters() if p.requires_grad} == always
+    backbone.set_trainable(True)
+    assert all(p.requires_grad for p in backbone.parameters()), "random weights are trained throughout"
+    backbone.pretrained = True
+    backbone.set_trainable(True)
+    assert {id(p) for p in backbone.parameters() if not p.requires_grad} == stem
+    assert not stem & always
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_reach_every_parameter(name, backbone_of):
+    backbone = copy.deepcopy(backbone_of(name)).train()
+    backbone.set_trainable(True)
+    # A weighted sum, since a plain one would be blind to what normalisation takes away.
+    torch.manual_seed(0)
+    sum((features * torch.randn_like(features)).sum() for features in backbone(photo(96, 96))).backward()
+    missing = [key for key, value in backbone.named_parameters() if value.grad is None or not value.grad.any()]
+    unused = [key for key in missing if not key.startswith("network.")]  # timm keeps a few layers it does not use
+    assert not unused
+
+
+@pytest.mark.parametrize("name", NAMES)
+@torch.no_grad()
+def test_random_weights_give_sane_features(name, backbone_of):
+    for features in backbone_of(name).eval()(photo(96, 96)):
+        assert 0.05 < features.std() < 100
+
+
+@pytest.mark.parametrize("name", NAMES)
+@torch.no_grad()
+def test_survives_copying_and_saving(name, backbone_of):
+    backbone, images = backbone_of(name).eval(), photo(64, 64)
+    (expected, *_) = backbone(images)
+    torch.testing.assert_close(copy.deepcopy(backbone)(images)[0], expected)
+    restored = pickle.loads(pickle.dumps(backbone))
+    torch.testing.assert_close(restored(images)[0], expected)
+    assert not any(key.startswith("_") for key in backbone.state_dict()), "preprocessing is not a weight"
+    for parameter in restored.parameters():
+        parameter.zero_()
+    restored.load_state_dict(backbone.state_dict())
+    torch.testing.assert_close(restored(images)[0], expected)
+
+
+@torch.no_grad()
+def test_normalization_and_compat(backbone_of):
+    backbone = copy.deepcopy(backbone_of("conv_small"))
+    pixel = torch.tensor([10.0, 20.0, 30.0]).view(1, 3, 1, 1)
+    expected = [(10 - 123.675) / 58.395, (20 - 116.28) / 57.12, (30 - 103.53) / 57.375]
+    assert backbone.normalize(pixel).flatten().tolist() == pytest.approx(expected)
+    backbone.use_compat()
+    expected = [30 - 103.939, 20 - 116.779, 10 - 123.68]
+    assert backbone.normalize(pixel.to(torch.uint8)).flatten().tolist() == pytest.approx(expected, abs=1e-4)
+    with pytest.raises(UserError, match="imagenet or caffe_bgr"):
+        ConvSmall(normalization="zero_one")
+
+
+@pytest.mark.parametrize(
+    "published",
+    [
+        VGG16_Weights.IMAGENET1K_V1,
+        ResNet50_Weights.IMAGENET1K_V1,
+        MobileNet_V2_Weights.IMAGENET1K_V1,
+        SqueezeNet1_1_Weights.IMAGENET1K_V1,
+    ],
+)
+def test_normalization_is_what_the_published_weights_ask_for(published, backbone_of):
+    transforms = published.transforms()
+    image = torch.rand(1, 3, 1, 1)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (transforms.mean, transforms.std))
+    torch.testing.assert_close(backbone_of("conv_small").normalize(255 * image), (image - mean) / std)
+
+
+def test_vgg16_is_the_published_trunk(backbone_of):
+    backbone = backbone_of("vgg16")
+    stem = sum(p.numel() for part in backbone.stem for p in part.parameters())
+    assert (stem, sum(p.numel() for p in backbone.parameters())) == (260_160, 260_160 + 14_454_528)
+    assert backbone.geometry == (Level(16, 8.0),)
+    assert backbone.recognition_weights() is None
+    assert backbone.feature_dim == 512
+    shapes_only = copy.deepcopy(backbone).to("meta")
+    assert shapes_only(torch.zeros(1, 3, 540, 720, device="meta"))[0].shape == (1, 512, 34, 45)
+
+
+def save_vgg16(path, features_only=False, classifier=True):
+    """A weights file as torchvision's, its 4096-wide layers filled with little to write quickly."""
+    torch.manual_seed(4)
+    with torch.device("meta"):
+        shapes = torchvision.models.vgg16().state_dict()
+    state = {
+        key: torch.full((1,), 0.001 * len(key)).expand(value.shape)
+        if key.startswith("classifier.")
+        else torch.randn(value.shape) * 0.02
+        for key, value in shapes.items()
+        if classifier or not key.startswith("classifier.")
+    }
+    if features_only:
+        state = {key.removeprefix("features."): value for key, value in state.items()}
+    torch.save(state, path)
+    return state
+
+
+@torch.no_grad()
+def test_vgg16_weights_from_a_file(tmp_path):
+    path = tmp_path / "vgg16.pth"
+    state = save_vgg16(path)
+    backbone = VGG16(str(path)).eval()
+    assert backbone.pretrained and not any(p.requires_grad for p in backbone.parameters())
+    reference = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["D"])
+    reference.load_state_dict({key[9:]: value for key, value in state.items() if key.startswith("features.")})
+    images = photo(64, 96)  # multiples of 16, where rounding up and down agree
+    torch.testing.assert_close(backbone(images)[0], reference[:30](backbone.normalize(images)), atol=1e-3, rtol=1e-3)
+    weights = backbone.recognition_weights()
+    assert {key: tuple(value.shape) for key, value in weights.items()} == {
+        "fc6.weight": (4096, 512 * 7 * 7),
+        "fc6.bias": (4096,),
+        "fc7.weight": (4096, 4096),
+        "fc7.bias": (4096,),
+    }
+    assert weights["fc6.bias"][0] == state["classifier.0.bias"][0]
+    assert weights["fc7.weight"][0, 0] == state["classifier.3.weight"][0, 0]
+    backbone.set_trainable(True)
+    assert [backbone.features[layer].weight.requires_grad for layer in (7, 10)] == [False, True]
+
+
+@torch.no_grad()
+def test_vgg16_features_are_fc7_when_asked(tmp_path):
+    path = tmp_path / "vgg16.pth"
+    state = save_vgg16(path)
+    backbone = VGG16(str(path), classifier=True).eval()
+    assert backbone.feature_dim == 4096
+    images = photo(224, 224)
+    features = torch.nn.functional.max_pool2d(backbone(images)[0], 2).flatten(1)
+    for layer in (0, 3):
+        weight, bias = state[f"classifier.{layer}.weight"], state[f"classifier.{layer}.bias"]
+        features = torch.relu(features @ weight.T + bias)
+    torch.testing.assert_close(backbone.image_features(images), features, rtol=1e-3, atol=1e-3)
+
+
+def test_vgg16_from_its_features_alone(tmp_path):
+    path = tmp_path / "features.pth"
+    state = save_vgg16(path, features_only=True, classifier=False)
+    backbone = VGG16(str(path))
+    assert torch.equal(backbone.features[0].weight, state["0.weight"])
+    assert backbone.recognition_weights() is None
+    with pytest.raises(UserError, match=r"does not fit vgg16: it lacks classifier\.0\.bias"):
+        VGG16(str(path), classifier=True)
+
+
+@torch.no_grad()
+def test_resnets_are_torchvisions(tmp_path):
+    torch.manual_seed(0)
+    network = torchvision.models.resnet50().eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
+            module.weight.uniform_(0.5, 1.5)
+            module.bias.normal_(0, 0.1)
+    path = tmp_path / "resnet50.pth"
+    torch.save(network.state_dict(), path)
+    images = photo(65, 97)
+    backbone = ResNet50(str(path), classifier=True).eval()
+    x = network.maxpool(network.relu(network.bn1(network.conv1(backbone.normalize(images)))))
+    maps = [x := layer(x) for layer in (network.layer1, network.layer2, network.layer3, network.layer4)]
+    torch.testing.assert_close(backbone(images)[0], maps[2], atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(backbone.image_features(images), maps[3].mean(dim=(2, 3)), atol=1e-3, rtol=1e-3)
+    assert backbone.feature_dim == 2048 and ResNet50(str(path)).feature_dim == 1024
+    pyramid = ResNet50FPN(str(path), channels=16).eval()
+    expected = pyramid.pyramid({str(index): features for index, features in enumerate(maps)})
+    for ours, theirs in zip(pyramid(images), expected.values()):
+        torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3)
+    assert [level.stride for level in pyramid.geometry] == [4, 8, 16, 32]
+    frozen = [key for key, p in backbone.named_parameters() if not p.requires_grad]
+    assert frozen and all(key.startswith(("stages.0.", "stages.1.")) for key in frozen)
+
+
+def test_mobilenet_choices():
+    images = photo(96, 128)
+    for last_block, stride, channels, size in ((13, 16, 96, (6, 8)), (18, 16, 1280, (6, 8)), (17, 32, 320, (3, 4))):
+        backbone = MobileNetV2(None, last_block=last_block, stride=stride).eval()
+        assert backbone.geometry == (Level(stride, 0.5),)
+        assert backbone(images)[0].shape == (1, channels, *size)
+    with pytest.raises(UserError, match="stride=8 must be 16 or 32"):
+        MobileNetV2(None, stride=8)
+    with pytest.raises(UserError, match="last_block=13 must be 14 to 18"):
+        MobileNetV2(None, last_block=13, stride=32)
+
+
+@torch.no_grad()
+def test_dilation_sees_what_the_stride_saw():
+    # With stride 32 the map is every other cell of the dilated one, because each kernel samples the same places.
+    torch.manual_seed(0)
+    fine = MobileNetV2(None, last_block=17, stride=16).eval()
+    coarse = MobileNetV2(None, last_block=17, stride=32).eval()
+    coarse.load_state_dict(fine.state_dict())
+    images = photo(128, 192)
+    torch.testing.assert_close(fine(images)[0][:, :, ::2, ::2], coarse(images)[0], atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.skipif(not MOBILENET.is_file(), reason="needs the shared weights")
+@torch.no_grad()
+def test_mobilenet_names_the_elephant():
+    backbone = MobileNetV2(str(MOBILENET), classifier=True).eval()
+    assert backbone.feature_dim == 1280
+    image = torchvision.io.read_image(str(SHARED / "photos" / "densecap_elephant.jpg"))
+    image = torchvision.transforms.v2.functional.resize(image, [224, 224], antialias=True)[None]
+    features = backbone.image_features(image)
+    state = torch.load(MOBILENET, weights_only=True)
+    reference = torchvision.models.mobilenet_v2().eval()
+    reference.load_state_dict(state)
+    expected = reference.features(backbone.normalize(image)).mean(dim=(2, 3))
+    torch.testing.assert_close(features, expected, atol=1e-3, rtol=1e-3)
+    names = (SHARED / "weights" / "synset_words.txt").read_text().splitlines()
+    assert "elephant" in names[int(reference.classifier(features).argmax())]
+    (features,) = backbone(image)
+    assert features.shape == (1, 320, 14, 14), "the dilated map is back after image_features"
+    frozen = {key.split(".")[1] for key, p in backbone.named_parameters() if not p.requires_grad}
+    assert frozen == {"0", "1", "2", "3"}
+
+
+@pytest.mark.skipif(not SQUEEZENET.is_file(), reason="needs the shared weights")
+@torch.no_grad()
+def test_squeezenet_from_its_features_alone():
+    backbone = SqueezeNet1_1(str(SQUEEZENET)).eval()
+    reference = torchvision.models.squeezenet1_1().features.eval()
+    reference.load_state_dict(torch.load(SQUEEZENET, weights_only=True))
+    images = photo(97, 131)
+    torch.testing.assert_close(backbone(images)[0], reference(backbone.normalize(images)), atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.skipif(not MOBILENET.is_file(), reason="needs the shared weights")
+def test_weights_of_another_network_are_refused():
+    with pytest.raises(
+        UserError, match=r"does not fit resnet50: it lacks bn1\.bias.* and \d+ more; it has the unknown"
+    ):
+        ResNet50(str(MOBILENET))
+
+
+def test_weights_files_that_do_not_fit(tmp_path):
+    path = tmp_path / "net.pth"
+    state = torchvision.models.squeezenet1_1().state_dict()
+    torch.save({"state_dict": {f"module.{key}": value for key, value in state.items()}}, path)
+    SqueezeNet1_1(str(path))  # wrapped and saved in parallel, but the same network
+    broken = {**state, "features.3.squeeze.weight": torch.zeros(2, 64, 1, 1)}
+    del broken["features.0.bias"]
+    torch.save(broken, path)
+    with pytest.raises(UserError) as raised:
+        SqueezeNet1_1(str(path))
+    assert "it lacks features.0.bias" in str(raised.value)
+    assert "features.3.squeeze.weight of shape (2, 64, 1, 1) instead of (16, 64, 1, 1)" in str(raised.value)
+    state["features.0.bias"][3] = float("nan")
+    torch.save(state, path)
+    with pytest.raises(UserError, match="not numbers in features.0.bias"):
+        SqueezeNet1_1(str(path))
+
+
+@pytest.mark.parametrize("backbone", [VGG16, ResNet50, ResNet50FPN, MobileNetV2, SqueezeNet1_1, ConvSmall])
+def test_weights_files_that_are_none(backbone, tmp_path):
+    with pytest.raises(UserError, match="there is no such file"):
+        backbone(str(tmp_path / "missing.pth"))
+    text = tmp_path / "notes.pth"
+    text.write_text("not weights")
+    with pytest.raises(UserError, match="is not a file of PyTorch weights"):
+        backbone(str(text))
+    torch.save([1, 2], text)
+    with pytest.raises(UserError, match="holds no state dict"):
+        backbone(str(text))
+
+
+def test_conv_small_from_a_file(tmp_path):
+    path = tmp_path / "small.pth"
+    original = ConvSmall(widths=[8, 8, 8, 12], num_blocks=1)
+    torch.save(original.state_dict(), path)
+    again = ConvSmall(str(path), widths=[8, 8, 8, 12], num_blocks=1)
+    assert torch.equal(again.features[0].weight, original.features[0].weight)
+    with pytest.raises(UserError, match="does not fit conv_small"):
+        ConvSmall(str(path))
+
+
+@pytest.fixture
+def no_network(monkeypatch, tmp_path):
+    def refuse(*arguments, **options):
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "published"),
+    [
+        (VGG16, VGG16_Weights.IMAGENET1K_V1),
+        (ResNet50FPN, ResNet50_Weights.IMAGENET1K_V1),
+        (MobileNetV2, MobileNet_V2_Weights.IMAGENET1K_V1),
+        (SqueezeNet1_1, SqueezeNet1_1_Weights.IMAGENET1K_V1),
+    ],
+)
+def test_a_download_that_cannot_be_made_says_what_to_do(backbone, published, no_network):
+    with pytest.raises(UserError) as raised:
+        backbone("imagenet")
+    message = str(raised.value)
+    assert published.url in message and "model.backbone.weights=PATH" in message and "no route to host" in message
+    assert str(no_network / "checkpoints" / published.url.rsplit("/", 1)[1]) in message
+    assert "\n" not in message
+
+
+def test_weights_in_the_cache_are_used(no_network):
+    url = SqueezeNet1_1_Weights.IMAGENET1K_V1.url
+    cached = no_network / "checkpoints" / url.rsplit("/", 1)[1]
+    cached.parent.mkdir(parents=True)
+    state = torchvision.models.squeezenet1_1().state_dict()
+    torch.save(state, cached)
+    assert torch.equal(SqueezeNet1_1("imagenet").features[0].weight, state["features.0.weight"])
+    cached.write_bytes(cached.read_bytes()[:1000])
+    with pytest.raises(UserError, match="delete that file and run again"):
+        SqueezeNet1_1("imagenet")
+
+
+# Geometry
+
+
+def test_levels_by_hand():
+    pool = nn.MaxPool2d(2)
+    conv = nn.Conv2d(1, 1, 3, padding=1)
+    assert receptive_field_level([conv, pool, conv, pool]) == Level(4, 2.0)
+    assert receptive_field_level([nn.Conv2d(1, 1, 3, stride=2), nn.MaxPool2d(3, 2)]) == Level(4, 3.5)
+    assert receptive_field_level([nn.Conv2d(1, 1, 7, stride=2, padding=3), nn.AvgPool2d(4, 4)]) == Level(8, 3.5)
+    assert receptive_field_level([nn.Conv2d(1, 1, 3, dilation=2)]) == Level(1, 2.5)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "resnet50_fpn"])
+def test_centres_are_where_the_cells_look(name, backbone_of):
+    # With equal positive weights everywhere the influence of a pixel on a cell is symmetric about the cell's centre.
+    backbone = copy.deepcopy(backbone_of(name))
+    make_linear(backbone)
+    backbone.normalize = lambda images: images
+    size = {"vgg16": 256, "resnet50": 512}.get(name, 320)
+    images = torch.ones(1, 3, size, size, requires_grad=True)
+    (features,) = backbone(images)
+    (level,) = backbone.geometry
+    row, column = features.shape[2] // 2, features.shape[3] // 2 - 1
+    features[0, :, row, column].sum().backward()
+    influence = images.grad[0].abs().sum(dim=0).double()
+    centres = torch.arange(size, dtype=torch.float64) + 0.5
+    found_x = (influence.sum(dim=0) * centres).sum() / influence.sum()
+    found_y = (influence.sum(dim=1) * centres).sum() / influence.sum()
+    assert found_x.item() == pytest.approx(level.offset + level.stride * column, abs=0.3)
+    assert found_y.item() == pytest.approx(level.offset + level.stride * row, abs=0.3)
+
+
+def make_linear(network):
+    """Averaging convolutions, neutral normalisation, average instead of maximum."""
+    for parent in list(network.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, nn.Conv2d):
+                layer.weight.data.fill_(1 / layer.weight[0].numel())
+                if layer.bias is not None:
+                    layer.bias.data.zero_()
+            elif isinstance(layer, nn.BatchNorm2d):
+                nn.init.ones_(layer.weight), nn.init.zeros_(layer.bias)
+                layer.running_mean.zero_(), layer.running_var.fill_(1)
+            elif isinstance(layer, nn.MaxPool2d):
+                pool = nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding, ceil_mode=layer.ceil_mode)
+                setattr(parent, name, pool)
+            elif isinstance(layer, nn.GroupNorm | nn.ReLU | nn.ReLU6):
+                setattr(parent, name, nn.Identity())
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        ("vgg16", Level(16, 8.0)),
+        ("resnet50", Level(32, 0.5)),
+        ("squeezenet1_1", Level(16, 15.5)),
+        ("mobilenet_v2", Level(32, 0.5)),
+        ("convnext_tiny", Level(32, 16.0)),
+        ("densenet121", Level(32, 14.5)),  # its average poolings move the centre by 2, 4 and 8
+    ],
+)
+def test_tracing_finds_what_the_layers_say(name, level):
+    network = getattr(torchvision.models, name)().eval()
+    network.classifier = network.fc = nn.Identity()
+    assert traced_level(network, level.stride) == level
+
+
+# Folding
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_folding_changes_nothing_but_speed(bias):
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Conv2d(4, 6, 3, padding=1, groups=2, bias=bias), nn.BatchNorm2d(6), nn.ReLU()).eval()
+    layers[1].running_mean.normal_()
+    layers[1].running_var.uniform_(0.1, 2)
+    nn.init.normal_(layers[1].weight), nn.init.normal_(layers[1].bias)
+    folded = fold_batch_norms(copy.deepcopy(layers))
+    assert isinstance(folded[0], ConvNorm)
+    images = torch.randn(2, 4, 9, 9)
+    for network in (layers, folded):
+        network(images).square().sum().backward()
+    torch.testing.assert_close(folded(images), layers(images), atol=1e-5, rtol=1e-5)
+    for one, other in ((folded[0].conv.weight, layers[0].weight), (folded[0].norm.weight, layers[1].weight)):
+        torch.testing.assert_close(one.grad, other.grad, atol=1e-3, rtol=1e-3)
+
+
+def test_folded_weights_follow_their_sources():
+    torch.manual_seed(0)
+    layer = ConvNorm(nn.Conv2d(2, 3, 1, bias=False), nn.BatchNorm2d(3).eval())
+    images = torch.randn(1, 2, 4, 4)
+
+    def agree():
+        with torch.no_grad():
+            torch.testing.assert_close(layer(images), layer.norm(layer.conv(images)), atol=1e-5, rtol=1e-5)
+
+    with torch.inference_mode():
+        layer(images)
+    agree()
+    torch.optim.SGD(layer.parameters(), lr=1.0).step(lambda: layer(images).sum().backward())
+    agree()
+    layer.load_state_dict({key: value + 1 for key, value in layer.state_dict().items()})
+    agree()
+    layer.double()
+    images = images.double()
+    agree()
+    layer.requires_grad_(False)
+    images.requires_grad_()
+    with torch.inference_mode():
+        layer(images)
+    layer(images).sum().backward()  # what was remembered in inference mode must not break a later gradient
+    assert images.grad is not None
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert layer.float()(images.float()).dtype == torch.bfloat16
+
+
+# timm
+
+
+def test_timm_names_and_choices(monkeypatch):
+    pytest.importorskip("timm")
+    with pytest.raises(UserError, match=r"name=resnet1 is not a timm network: did you mean resnet1\d"):
+        TimmBackbone("resnet1", weights=None)
+    with pytest.raises(UserError, match=r"resnet18 has the maps 0 \(stride 2\), 1 \(stride 4\)"):
+        TimmBackbone("resnet18", weights=None, out_index=7)
+    assert TimmBackbone("resnet18", weights=None, out_index=2).geometry[0].stride == 8
+    coarse = TimmBackbone("convnext_atto", weights=None, out_index=-1)
+    assert coarse.geometry == (Level(32, 16.0),) and coarse.out_channels == 320
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(UserError, match=r"densecap\[timm\]"):
+        TimmBackbone("resnet18", weights=None)
+
+
+@torch.no_grad()
+def test_timm_transformers():
+    pytest.importorskip("timm")
+    swin = TimmBackbone("swin_tiny_patch4_window7_224", weights=None, options={"strict_img_size": False}).eval()
+    assert swin(photo(96, 130))[0].shape[:2] == (1, 384) and swin.geometry == (Level(16, 8.0),)
+    vit = TimmBackbone("vit_tiny_patch16_224", weights=None, options={"dynamic_img_size": True}).eval()
+    assert vit(photo(96, 128))[0].shape == (1, 192, 6, 8) and vit.geometry == (Level(16, 8.0),)
+    torch.testing.assert_close(vit.normalize(torch.full((1, 3, 1, 1), 255.0)).flatten(), torch.ones(3))
+
+
+@torch.no_grad()
+def test_timm_weights(tmp_path, monkeypatch):
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(5)
+    network = timm.create_model("resnet18").eval()
+    state = {key: value for key, value in network.state_dict().items() if not key.startswith("fc.")}
+    path = tmp_path / "resnet18.pth"
+    torch.save(state, path)
+    backbone = TimmBackbone("resnet18", weights=str(path)).eval()
+    images = photo(64, 96)
+    expected = network.forward_intermediates(backbone.normalize(images), indices=[3], intermediates_only=True)[0]
+    torch.testing.assert_close(backbone(images)[0], expected, atol=1e-3, rtol=1e-3)
+    assert backbone.pretrained
+    del state["layer1.0.conv1.weight"]
+    torch.save(state, path)
+    with pytest.raises(UserError, match=r"does not fit resnet18: it lacks layer1\.0\.conv1\.weight"):
+        TimmBackbone("resnet18", weights=str(path))
+
+    original = timm.create_model
+
+    def offline(name, pretrained=False, **options):
+        if pretrained:
+            raise OSError("no route to host")
+        return original(name, **options)
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(
+        UserError, match=r"weights of resnet18 could not be loaded \(no route to host\): fetch them from http"
+    ):
+        TimmBackbone("resnet18")
