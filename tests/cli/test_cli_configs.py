@@ -110,3 +110,10 @@ def test_comments_are_read(tmp_path):
         ("g", '""', ""),
     ]
     assert yaml.safe_load(file.read_text())["b"] == "x # y"
+
+
+def test_without_a_logger_nothing_logs_the_learning_rate():
+    for arguments in (["logger=none"], ["debug=default"], ["debug=fast", "experiment=quickstart"]):
+        config = compose("train", arguments)
+        assert config.logger == {}
+        assert not any("LearningRateMonitor" in node._target_ for node in config.callbacks.values() if node)
