@@ -125,8 +125,7 @@ def test_what_is_trained(name, backbone_of):
     assert {id(p) for p in backbone.parameters() if p.requires_grad} == always
     backbone.set_trainable(True)
     assert all(p.requires_grad for p in backbone.parameters()), "random weights are trained throughout"
-    backbone.pretrained = True
-    backbone.set_trainable(True)
+    backbone.mark_pretrained()
     assert {id(p) for p in backbone.parameters() if not p.requires_grad} == stem
     assert not stem & always
 

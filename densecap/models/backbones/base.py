@@ -35,6 +35,7 @@ class Backbone(nn.Module):
     def __init__(self, normalization: str = "imagenet") -> None:
         super().__init__()
         self.pretrained = False
+        self.trainable = True
         self.stem: list[nn.Module] = []
         self.new_parts: list[nn.Module] = []
         self.register_buffer("_scale", torch.ones(1, 3, 1, 1), persistent=False)
@@ -92,12 +93,18 @@ class Backbone(nn.Module):
 
     def set_trainable(self, trainable: bool) -> None:
         """Switch the gradients of everything but ``new_parts`` (always on) and a pretrained ``stem`` (always off)."""
+        self.trainable = trainable
         self.requires_grad_(trainable)
         for part in self.new_parts:
             part.requires_grad_(True)
         if self.pretrained:
             for part in self.stem:
                 part.requires_grad_(False)
+
+    def mark_pretrained(self) -> None:
+        """Freeze the stem, as for pretrained weights; for a backbone built empty and filled from a checkpoint."""
+        self.pretrained = True
+        self.set_trainable(self.trainable)
 
     def train(self, mode: bool = True) -> Backbone:
         """As usual, except that batch normalisation stays in evaluation mode."""
