@@ -28,16 +28,17 @@ _SIGNS |= {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}
 #: Words cut in two after so many letters.
 _CUT_WORDS = {"cannot": 3, "gonna": 3, "gotta": 3, "wanna": 3, "gimme": 3, "lemme": 3, "'tis": 2, "'twas": 2}
 
+#: Patterns of whole words, to be followed by a period.
 _ABBREVIATIONS = """
-    adj adm adv al ala alex apr ariz assn assoc asst atty aug ave bhd bldg blvd brig bros calif capt cf cie cmdr co col
-    colo comdr conn corp cos cpl ct dak dec dept det dr drs elec ens esq est etc ext feb fla fri ft ga gen gov govs hon
-    inc ind insp intl invt jan jos jr jul jun kan kans ky lieut lt ltd maj mar md messrs mfg mich minn mlle mme mo mon
-    mont mr mrs ms msgr mt mtg natl neb nev nov oct okla penn pfc ph plc ppte ppty pres prof pte ptes pty ptys pvt rd
-    rep reps rev rt sen sens sep sept seq sfc sgt spc sq sr st ste supt sys tel tenn thu tue tues univ va vs vt wed wis
-    wisc wm wyo ph[.]d
-""".split()
+    adj|adm|adv|al|ala|alex|apr|ariz|assn|assoc|asst|atty|aug|ave|bhd|bldg|blvd|brig|bros|calif|capt|cf|cie|cmdr|co|
+    col|colo|comdr|conn|corp|cos|cpl|ct|dak|dec|dept|det|dr|drs|elec|ens|esq|est|etc|ext|feb|fla|fri|ft|ga|gen|gov|
+    govs|hon|inc|ind|insp|intl|invt|jan|jos|jr|jul|jun|kan|kans|ky|lieut|lt|ltd|maj|mar|md|messrs|mfg|mich|minn|mlle|
+    mme|mo|mon|mont|mr|mrs|ms|msgr|mt|mtg|natl|neb|nev|nov|oct|okla|penn|pfc|ph|plc|ppte|ppty|pres|prof|pte|ptes|pty|
+    ptys|pvt|rd|rep|reps|rev|rt|sen|sens|sep|sept|seq|sfc|sgt|spc|sq|sr|st|ste|supt|sys|tel|tenn|thu|tue|tues|univ|va|
+    vs|vt|wed|wis|wisc|wm|wyo|ph[.]d
+"""
 #: Names of states that are ordinary words when written small.
-_STATES = "Ark Az Del Ill La Mass Miss Ore Pa Tex Wash ARK AZ DEL ILL LA MASS MISS ORE PA TEX WASH".split()
+_STATES = "Ark|Az|Del|Ill|La|Mass|Miss|Ore|Pa|Tex|Wash|ARK|AZ|DEL|ILL|LA|MASS|MISS|ORE|PA|TEX|WASH"
 
 # The two places where words depend on what follows a space. Private characters then stand for the space and the dot.
 _SPACE, _DOT = "\ue000", "\ue001"
@@ -54,7 +55,8 @@ _APOSTROPHE = "['’]"
 _PATTERNS = {
     "quotes": "``|''",
     "address": r"""https?://[^\s"<>|()]*[^\s"<>|().!?,;:'] | www\.(?:[^\s"<>|.!?()\[\],]+\.)+[a-zA-Z]{2,4}""",
-    "mail, tag, entity": r"[\w.+-]*\w@\w[\w-]*(?:\.\w+)* | @[a-zA-Z_]\w* | \#[a-zA-Z_]+ | </?[a-zA-Z!?][^\s<>]*> | &(?:amp|lt|gt);",
+    "mail, tag": r"[\w.+-]*\w@\w[\w-]*(?:\.\w+)* | @[a-zA-Z_]\w* | \#[a-zA-Z_]+ | </?[a-zA-Z!?][^\s<>]*>",
+    "entity": "&(?:amp|lt|gt);",
     "smiley": rf"[<>]?[:;=]['*-]?[()DPpdO@\[\]]{_END}",
     "clitic": rf"{_APOSTROPHE}(?:[sSmMdD]|re|ve|ll|RE|VE|LL){_END} | [nN]{_APOSTROPHE}[tT]{_END}",
     "short form": rf"{_APOSTROPHE}(?:n{_APOSTROPHE}|em|till?|(?:n|cause|tis|twas|[0-9]0s|[0-9][0-9](?!\S)){_END})",
@@ -62,11 +64,12 @@ _PATTERNS = {
         | {_L}+(?i:[aeiouy]{_APOSTROPHE}[aeiou]){_L}* | (?i:ma'am|c'mon|n?e'er)){_END}
         | (?i:[jy]){_APOSTROPHE}(?={_L}{{2}}) | (?i:[dl]|ol){_APOSTROPHE}{_END}""",
     "abbreviation": rf"""(?:{_W}+-)*(?:{_L}\.)+{_L}(?:\.(?!{_L})|(?![\w.]))(?:-{_W}+)*
-        | (?:(?i:{"|".join(_ABBREVIATIONS)})|{"|".join(_STATES)})\.{_END}(?:-{_W}+)* | [a-zA-Z]\.(?!{_L})""",
+        | (?:(?i:{_ABBREVIATIONS})|{_STATES})\.{_END}(?:-{_W}+)* | [a-zA-Z]\.(?!{_L})""",
     "joined capitals": r"(?:[A-Z]+&)+[A-Z]+ | [A-Z]{1,3}\$",
     "number": rf"""[+-]?[0-9]+(?:[.,:][0-9]+)+(?:[-/]{_W}+)* | [.,+-][0-9]+(?:[.,:/-][0-9]+)*
         | [0-9]+{_SPACE}[0-9]+/[0-9]+""",
-    "word": rf"{_W}+?(?=[nN]{_APOSTROPHE}[tT]{_END}) | {_L}+(?:\.{_L}{_W}*)+ | {_W}+(?:[!?]{_W}+)+ | {_W}+(?:[/_-]{_W}+)*",
+    "word": rf"""{_W}+?(?=[nN]{_APOSTROPHE}[tT]{_END}) | {_L}+(?:\.{_L}{_W}*)+ | {_W}+(?:[!?]{_W}+)+
+        | {_W}+(?:[/_-]{_W}+)*""",
     "run": r"\.+ | --+ | [!?]+ | \*+ | _+ | \S",
 }
 _TOKENS = re.compile(" | ".join(f"(?:{pattern})" for pattern in _PATTERNS.values()), re.VERBOSE)
