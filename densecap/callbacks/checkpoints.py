@@ -8,8 +8,15 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 class BestAndLast(ModelCheckpoint):
     """``checkpoints/best.ckpt`` by a validation figure and ``checkpoints/last.ckpt``, also on Ctrl-C or an error."""
 
-    def __init__(self, monitor: str = "val/loss", mode: str = "min", every_n_train_steps: int | None = None) -> None:
+    def __init__(
+        self,
+        dirpath: str | None = None,
+        monitor: str = "val/loss",
+        mode: str = "min",
+        every_n_train_steps: int | None = None,
+    ) -> None:
         super().__init__(
+            dirpath=dirpath,
             filename="best",
             monitor=monitor,
             mode=mode,

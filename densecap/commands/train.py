@@ -37,6 +37,8 @@ def run(cfg: DictConfig) -> int:
     if global_rank() == 0:
         write_run_record(folder, plain)
     model = checkpoint.build_model(plain["model"], data.vocabulary, pretrained=not (resume or cfg.init))
+    if (resume or cfg.init) and plain["model"]["backbone"].get("weights"):
+        model.backbone.mark_pretrained()  # its weights come with the checkpoint, its stem stays as it is
     model.detection, model.generation = build(cfg.detection), build(cfg.generation)
     if cfg.init:
         _initialise(model, cfg.init)
@@ -50,6 +52,8 @@ def run(cfg: DictConfig) -> int:
         default_root_dir=str(folder),
     )
     trainer.fit(task, datamodule=data, ckpt_path=resume, weights_only=True)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # the next job of a sweep starts its own
     if trainer.interrupted:
         console.print(f"stopped; go on with: python train.py ckpt={_checkpoints(trainer) / 'last.ckpt'} (and the same options)")
         return 130
