@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from region_file_fake import write_fake
 
 from densecap.data.dataset import RegionDataset, collate
-from densecap.ops.resize import resized_size
+from densecap.data.hdf5 import RegionFile
+from densecap.data.images import read_image
+from densecap.ops.resize import resize_image, resized_size
+from tests.fakes.region_file import write_fake
 
 SIZES = [(40, 80), (64, 48), (60, 60), (40, 80)]
 
@@ -71,6 +73,39 @@ def test_images_of_different_size_make_a_batch_over_zeros(file: Path) -> None:
     assert [len(regions) for regions in batch.regions] == [2, 0, 3]
     assert {regions.tokens.shape[1] for regions in batch.regions} == {6}  # the longest phrase, not the file's width
     assert all(regions.tokens.dtype == torch.int64 for regions in batch.regions)
+
+
+def test_the_2016_way_of_resizing_truncates_sizes_and_rounds_boxes(file: Path) -> None:
+    sample = RegionDataset(file, "train", image_size=33, compat="densecap2016")[0]
+    assert sample.image.shape == (3, 16, 33)  # 16.5 truncated
+    # Row (1, 2, 10, 20) at scale 33/80: corner (1, 1), sides (4, 8), so centre (3, 5), counted from 1.
+    np.testing.assert_allclose(sample.boxes[1], (0.5, 0.5, 4.5, 8.5))
+    assert torch.equal(sample.image, resize_image(read_image(RegionFile(file).image_bytes(0)), 33, "densecap2016"))
+
+
+@pytest.mark.parametrize("draws", [[0, 1, 2], [1], [(2, 5), (0, 5)]])
+@pytest.mark.parametrize("size", [64, 33])
+def test_a_batch_made_in_place_is_the_collated_one(file: Path, draws: list, size: int) -> None:
+    dataset = RegionDataset(file, "train", size, flip=True)
+    made, collated = dataset.batch(draws), collate([dataset[draw] for draw in draws])
+    assert torch.equal(made.images, collated.images)
+    for name in ("image_sizes", "image_ids", "original_sizes"):
+        assert getattr(made, name) == getattr(collated, name)
+    for one, other in zip(made.regions, collated.regions, strict=True):
+        assert torch.equal(one.boxes, other.boxes) and torch.equal(one.tokens, other.tokens)
+
+
+def test_memory_of_a_forgotten_batch_is_used_again_but_never_that_of_a_living_one(file: Path) -> None:
+    dataset = RegionDataset(file, "train", 64)
+    first = dataset.batch([0, 1])
+    kept = first.images[0]  # a part keeps the whole alive
+    address, before = first.images.data_ptr(), kept.clone()
+    del first
+    others = [dataset.batch([1, 2]) for _ in range(3)]
+    assert address not in [batch.images.data_ptr() for batch in others]
+    assert torch.equal(kept, before)
+    del kept
+    assert dataset.batch([0, 1]).images.data_ptr() == address
 
 
 def test_a_batch_without_any_region(file: Path) -> None:

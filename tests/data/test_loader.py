@@ -1,19 +1,21 @@
 """Sharding covers every image, and a resumed run sees exactly the batches that an uninterrupted one would have."""
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
-from region_file_fake import write_fake
 from torch import nn
 
-from densecap.data.dataset import RegionDataset
 from densecap.data.datamodule import CaptioningDataModule
+from densecap.data.dataset import RegionDataset, collate
 from densecap.data.loader import ResumableLoader, ShardedSampler
 from densecap.errors import UserError
 from densecap.structures import Batch
+from tests.fakes.region_file import write_fake
 
 TRAIN, VAL, TEST = 19, 3, 5
 BATCH = 3
@@ -24,7 +26,9 @@ STEPS = -(-TRAIN // BATCH)  # a whole epoch's
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     splits = ["train"] * TRAIN + ["val"] * VAL + ["test"] * TEST
     sizes = [(24, 32) if number % 2 else (32, 24) for number in range(len(splits))]
-    return write_fake(tmp_path_factory.mktemp("fake") / "fake.h5", splits, [1 + n % 3 for n in range(len(splits))], sizes)
+    return write_fake(
+        tmp_path_factory.mktemp("fake") / "fake.h5", splits, [1 + n % 3 for n in range(len(splits))], sizes
+    )
 
 
 def ids(batches: list[Batch]) -> list[list[str]]:
@@ -68,8 +72,7 @@ def test_every_epoch_and_seed_has_its_own_order_and_file_order_is_kept_without_s
 def test_a_loader_goes_on_where_its_state_was_taken(file: Path, workers: int) -> None:
     def loader() -> ResumableLoader:
         dataset = RegionDataset(file, "train", 32, flip=True)
-        persistent = {"persistent_workers": True} if workers else {}
-        return ResumableLoader(dataset, ShardedSampler(TRAIN, 9), BATCH, num_workers=workers, **persistent)
+        return ResumableLoader(dataset, batch_size=BATCH, num_workers=workers, sampler=ShardedSampler(TRAIN, 9))
 
     first = loader()
     first.sampler.set_epoch(2)
@@ -90,7 +93,7 @@ def test_a_loader_goes_on_where_its_state_was_taken(file: Path, workers: int) ->
 
 
 def test_a_state_of_another_batch_size_goes_on_after_as_many_images(file: Path) -> None:
-    loader = ResumableLoader(RegionDataset(file, "train", 32), ShardedSampler(TRAIN, 9), batch_size=2)
+    loader = ResumableLoader(RegionDataset(file, "train", 32), batch_size=2, sampler=ShardedSampler(TRAIN, 9))
     whole = [image_id for batch in ids(list(loader)) for image_id in batch]
     loader.load_state_dict({"epoch": 0, "images": 4 * BATCH})
     assert [image_id for batch in ids(list(loader)) for image_id in batch] == whole[4 * BATCH :]
@@ -118,11 +121,32 @@ def test_the_number_of_workers_changes_nothing(file: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_workers_may_start_in_any_way(file: Path, method: str) -> None:
-    forked = CaptioningDataModule(file, 32, BATCH, 2, seed=3).train_dataloader()
-    started = CaptioningDataModule(file, 32, BATCH, 2, seed=3, start_method=method).train_dataloader()
-    assert ids(list(started)) == ids(list(forked))
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_torchs_own_loader_reads_the_data_set_in_processes_started_in_any_way(file: Path, method: str) -> None:
+    ours = CaptioningDataModule(file, 32, BATCH, seed=3, shuffle=False).train_dataloader()
+    theirs = torch.utils.data.DataLoader(
+        RegionDataset(file, "train", 32), BATCH, collate_fn=collate, num_workers=2, multiprocessing_context=method
+    )
+    assert ids(list(theirs)) == ids(list(ours))
+
+
+def test_an_iteration_that_is_left_ends_its_threads_and_errors_arrive_as_they_are(file: Path) -> None:
+    def threads() -> set[str]:
+        return {thread.name for thread in threading.enumerate() if thread.name.startswith("loader")}
+
+    loader = CaptioningDataModule(file, 32, BATCH, num_workers=2).train_dataloader()
+    iteration = iter(loader)
+    next(iteration)
+    assert threads()
+    iteration.close()
+    for _ in range(100):
+        if not threads():
+            break
+        time.sleep(0.05)
+    assert not threads()
+    loader.dataset.batch = lambda draws: 1 // 0
+    with pytest.raises(ZeroDivisionError):
+        next(iter(loader))
 
 
 def test_what_is_missing(file: Path, tmp_path: Path) -> None:
@@ -175,9 +199,11 @@ def train(file: Path, folder: Path, workers: int, resume: Path | None = None, **
     return recorder
 
 
-@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.long)])
+@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("limits", [{"max_epochs": 3}, {"max_steps": 3 * STEPS, "max_epochs": -1}])
-def test_a_resumed_run_is_the_uninterrupted_one(file: Path, tmp_path: Path, workers: int, limits: dict[str, int]) -> None:
+def test_a_resumed_run_is_the_uninterrupted_one(
+    file: Path, tmp_path: Path, workers: int, limits: dict[str, int]
+) -> None:
     """Stopped in the middle of the first and the second epoch, one step before an end, and between epochs."""
     whole = train(file, tmp_path / "whole", workers, **limits)
     assert len(whole.seen) == 3 * STEPS
@@ -195,5 +221,5 @@ def test_prediction_visits_every_image_once(file: Path) -> None:
 
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = pl.Trainer(accelerator="cpu", use_distributed_sampler=False, enable_checkpointing=False, **quiet)
-    found = trainer.predict(Names(), datamodule=CaptioningDataModule(file, 32, BATCH))
+    found = trainer.predict(Names(), datamodule=CaptioningDataModule(file, 32, BATCH, num_workers=1))
     assert [name for batch in found for name in batch] == [f"image{TRAIN + VAL + n}" for n in range(TEST)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from densecap.data.shapes.sampling import DEFAULT_SEED
 from densecap.data.shapes.writing import ensure
 from densecap.data.visual_genome import VisualGenome
+from densecap.structures import ImageRecord
 
 
 class ShapesReader(VisualGenome):
@@ -26,3 +27,9 @@ class ShapesReader(VisualGenome):
     ) -> None:
         super().__init__(ensure(Path(root).expanduser(), counts, seed), splits)
         self.facts["seed"] = seed
+        self._as_generated = splits is None
+
+    def records(self) -> Iterator[ImageRecord]:
+        yield from super().records()
+        if self._as_generated:
+            self.facts["splits"] = "as generated"
