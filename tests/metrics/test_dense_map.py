@@ -9,7 +9,7 @@ import pytest
 from densecap.errors import UserError
 from densecap.metrics.dense_map.conventions import CONVENTIONS, METEOR_THRESHOLDS
 from densecap.metrics.dense_map.evaluation import DenseScore, JudgedImage, _precision, score_dense_captions
-from densecap.metrics.dense_map.geometry import encoded_boxes_2016, merge_truths, overlaps
+from densecap.metrics.dense_map.geometry import merge_truths, overlaps, truth_boxes_2016
 from densecap.metrics.dense_map.matching import match_boxes
 from densecap.metrics.dense_map.records import DenseRecord, on_truth_boxes
 from densecap.text.vocabulary import UNKNOWN, Vocabulary
@@ -201,8 +201,9 @@ def test_recall_levels():
 )
 def test_vectors_of_the_box_encoding(row, expected):
     width, height, x, y, w, h = row
-    boxes = np.array([[x, y, x + w, y + h]], float)
-    assert encoded_boxes_2016(boxes, width, height)[0].tolist() == list(expected)
+    boxes = truth_boxes_2016(np.array([[x, y, x + w, y + h]], float), width, height)
+    xc, yc, w, h = expected
+    assert boxes[0].tolist() == [xc - (w - 1) / 2, yc - (h - 1) / 2, xc + (w - 1) / 2, yc + (h - 1) / 2]
 
 
 def test_words_are_judged_only_where_a_box_may_be_right():

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from densecap.metrics.dense_map.conventions import MERGE_IOU, Convention
 from densecap.metrics.dense_map.records import DenseRecord, Floats
+from densecap.ops.box_encoding_2016 import encode_boxes_2016
 
 Integers = NDArray[np.int64]
 
@@ -35,20 +37,12 @@ def predicted_boxes_2016(boxes: Floats, width: float, height: float, image_size:
 def truth_boxes_2016(boxes: Floats, width: float, height: float, image_size: int = 720) -> Floats:
     """Annotated boxes (M, 4) in original pixels as its preprocessing stored them, turned to inclusive corners.
 
-    Step 8 of the preprocessing: counted from 1, scaled by the longest side, rounded half away from zero, clamped to
-    the square canvas (not to the image); then centre and size, of which the centre is cut to a whole pixel.
+    Stored are whole numbers (centre x, centre y, width, height) in a canvas of ``image_size`` pixels, counted from 1.
     """
-    centre, size = np.split(encoded_boxes_2016(boxes, width, height, image_size), 2, axis=1)
-    return _single(np.concatenate((centre - (size - 1) / 2, centre + (size - 1) / 2), axis=1))
-
-
-def encoded_boxes_2016(boxes: Floats, width: float, height: float, image_size: int = 720) -> Floats:
-    """(M, 4) whole numbers (centre x, centre y, width, height) as the preprocessing of 2016 stores them."""
-    scale = image_size / max(width, height)
-    corner = np.clip(_round_away(scale * (boxes[:, :2] - 1) + 1), 1, image_size - 1)
-    size = _round_away(scale * (boxes[:, 2:] - boxes[:, :2]))
-    size = np.where(corner + size > image_size, image_size - corner, size)
-    return np.concatenate((corner + np.floor(size / 2), size), axis=1)
+    rows = torch.from_numpy(np.concatenate((boxes[:, :2], boxes[:, 2:] - boxes[:, :2]), axis=1))
+    stored = encode_boxes_2016(rows, height, width, image_size).numpy()  # type: ignore[arg-type]
+    centre, half = stored[:, :2], (stored[:, 2:] - 1) / 2
+    return _single(np.concatenate((centre - half, centre + half), axis=1))
 
 
 def overlaps(boxes: Floats, others: Floats, pixel: float = 0.0) -> Floats:
@@ -84,12 +78,6 @@ def merge_truths(boxes: Floats, pixel: float = 0.0) -> tuple[Floats, list[Intege
 
 def _areas(boxes: Floats, pixel: float) -> Floats:
     return (boxes[:, 2] - boxes[:, 0] + pixel) * (boxes[:, 3] - boxes[:, 1] + pixel)
-
-
-def _round_away(values: Floats) -> Floats:
-    """Whole numbers, halves away from zero as Python 2 rounds."""
-    whole = np.floor(np.abs(values))
-    return np.copysign(whole + (np.abs(values) - whole >= 0.5), values)
 
 
 def _single(values: Floats) -> Floats:
