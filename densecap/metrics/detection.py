@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from densecap.metrics.dense_map.average_precision import interpolated_precision as precision_at_levels
+from densecap.metrics.dense_map.conventions import CONVENTIONS
 from densecap.ops.boxes import box_iou
+
+#: How many proposals an image are looked at, and from which overlap a truth is found, in the paper's recall table.
+PROPOSAL_COUNTS = (100, 200, 300)
+RECALL_IOUS = (0.5, 0.7, 0.9)
 
 
 def proposal_recall(proposals: Sequence[Tensor], truth: Sequence[Tensor], iou_threshold: float) -> float:
@@ -15,12 +21,42 @@ def proposal_recall(proposals: Sequence[Tensor], truth: Sequence[Tensor], iou_th
 
     ``proposals[i]`` (P, 4) and ``truth[i]`` (M, 4) belong to one image. NaN when there is no truth at all.
     """
-    found = total = 0
+    counts = (max((len(boxes) for boxes in proposals), default=0),)
+    return float(proposal_recall_table(proposals, truth, counts, (iou_threshold,)))
+
+
+def proposal_recall_table(
+    proposals: Sequence[Tensor],
+    truth: Sequence[Tensor],
+    counts: Sequence[int] = PROPOSAL_COUNTS,
+    iou_thresholds: Sequence[float] = RECALL_IOUS,
+) -> Tensor:
+    """Recall (C, T) float64 with the first ``counts`` proposals of every image, at each overlap.
+
+    ``proposals[i]`` (P, 4), best first, and ``truth[i]`` (M, 4) belong to one image. NaN when there is no truth at all.
+    """
+    found = torch.zeros(len(counts), len(iou_thresholds), dtype=torch.float64)
     for boxes, wanted in zip(proposals, truth, strict=True):
-        total += len(wanted)
-        if len(boxes) and len(wanted):
-            found += int((box_iou(wanted, boxes).amax(dim=1) >= iou_threshold).sum())
-    return found / total if total else float("nan")
+        found += found_truths(boxes, wanted, counts, iou_thresholds)
+    return found / sum(len(wanted) for wanted in truth)
+
+
+def found_truths(
+    proposals: Tensor,
+    truth: Tensor,
+    counts: Sequence[int] = PROPOSAL_COUNTS,
+    iou_thresholds: Sequence[float] = RECALL_IOUS,
+) -> Tensor:
+    """How many (C, T) of the truth boxes (M, 4) of an image its first ``counts`` proposals (P, 4) find."""
+    found = torch.zeros(len(counts), len(iou_thresholds), dtype=torch.int64)
+    if len(proposals) == 0 or len(truth) == 0:
+        return found
+    best = box_iou(truth, proposals).cummax(dim=1).values  # (M, P) with so many proposals
+    thresholds = best.new_tensor(iou_thresholds)
+    for row, count in zip(found, counts):
+        if count > 0:
+            row += (best[:, min(count, len(proposals)) - 1, None] >= thresholds).sum(dim=0).cpu()
+    return found
 
 
 def average_precision(
@@ -35,9 +71,10 @@ def average_precision(
     total = sum(len(item) for item in truth)
     if total == 0:
         return float("nan")
-    order = torch.cat(list(scores)).argsort(descending=True, stable=True) if scores else torch.zeros(0, dtype=torch.long)
-    hits = (torch.cat(correct) if correct else torch.zeros(0))[order].double()
-    return interpolated_precision(hits, total)
+    if not scores:
+        return 0.0
+    order = torch.cat(list(scores)).argsort(descending=True, stable=True)
+    return interpolated_precision(torch.cat(correct)[order], total)
 
 
 def _claims(boxes: Tensor, scores: Tensor, truth: Tensor, iou_threshold: float) -> Tensor:
@@ -57,13 +94,5 @@ def _claims(boxes: Tensor, scores: Tensor, truth: Tensor, iou_threshold: float) 
 
 def interpolated_precision(hits: Tensor, total: int) -> float:
     """Average precision of ranked hits (D,) out of ``total`` truths, over 101 recall levels."""
-    if len(hits) == 0:
-        return 0.0
-    found = hits.cumsum(0)
-    precision = found / torch.arange(1, len(hits) + 1, dtype=torch.float64)
-    best_from_here = precision.flip(0).cummax(0).values.flip(0)
-    recall = found / total
-    levels = torch.arange(101, dtype=torch.float64) / 100
-    first = torch.searchsorted(recall, levels - 1e-12)
-    values = torch.cat((best_from_here, best_from_here.new_zeros(1)))
-    return float(values[first].mean())
+    ranks = hits.nonzero()[:, 0].cpu().numpy() + 1
+    return float(precision_at_levels(ranks, total, CONVENTIONS["standard"].levels).mean())

@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 
-from densecap.metrics.detection import average_precision, interpolated_precision, proposal_recall
+from densecap.metrics.detection import (
+    average_precision,
+    found_truths,
+    interpolated_precision,
+    proposal_recall,
+    proposal_recall_table,
+)
+from densecap.ops.boxes import box_iou
 
 TRUTH = torch.tensor([[0.0, 0, 10, 10], [20, 20, 30, 30]])
 
@@ -16,6 +23,28 @@ def test_recall_counts_truths_not_proposals():
     assert proposal_recall(proposals, truth, 0.5) == pytest.approx(2 / 3)
     assert proposal_recall(proposals, truth, 0.7) == pytest.approx(1 / 3)
     assert math.isnan(proposal_recall([], [], 0.5))
+
+
+def test_the_recall_table_counts_only_the_first_proposals():
+    far = torch.tensor([[100.0, 100, 101, 101]]).repeat(150, 1)
+    proposals = torch.cat((far, TRUTH[:1], far, torch.tensor([[20.0, 20, 30, 28]])))
+    table = proposal_recall_table([proposals, torch.zeros(0, 4)], [TRUTH, torch.zeros(0, 4)])
+    assert table.tolist() == [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]
+    last = proposal_recall_table([proposals], [TRUTH], counts=(302, 1000))
+    assert last.tolist() == [[1, 1, 0.5], [1, 1, 0.5]]
+    assert proposal_recall_table([], []).isnan().all()
+    assert found_truths(torch.zeros(0, 4), TRUTH).sum() == 0
+
+
+def test_the_recall_table_equals_one_count_at_a_time():
+    generator = torch.Generator().manual_seed(0)
+    boxes = torch.rand(40, 4, generator=generator) * 50
+    boxes[:, 2:] += boxes[:, :2]
+    truth, proposals = boxes[:15], boxes[15:] * 0.3 + boxes[:25] * 0.7
+    table = proposal_recall_table([proposals], [truth], (1, 5, 20, 99), (0.3, 0.6))
+    for row, count in zip(table, (1, 5, 20, 99)):
+        best = box_iou(truth, proposals[:count]).amax(dim=1)
+        assert row.tolist() == pytest.approx([float((best >= t).double().mean()) for t in (0.3, 0.6)])
 
 
 def test_perfect_detections_score_one():
