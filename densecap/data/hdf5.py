@@ -69,9 +69,7 @@ class RegionFileContents:
     report: dict[str, Any] = field(default_factory=dict)
 
 
-def write_region_file(
-    path: Path, contents: RegionFileContents, jpeg_chunks: Iterable[bytes | memoryview | np.ndarray]
-) -> None:
+def write_region_file(path: Path, contents: RegionFileContents, jpeg_chunks: Iterable[bytes | np.ndarray]) -> None:
     """Write ``path``, under a temporary name until it is complete.
 
     ``jpeg_chunks`` are pieces of /images/bytes in order, cut anywhere: a generator keeps the images out of memory.
@@ -124,7 +122,7 @@ def _write_strings(file: h5py.File, name: str, values: Sequence[str], rows: int 
         data[start : start + rows] = values[start : start + rows]
 
 
-def _write_jpegs(file: h5py.File, total: int, jpeg_chunks: Iterable[bytes | memoryview | np.ndarray]) -> None:
+def _write_jpegs(file: h5py.File, total: int, jpeg_chunks: Iterable[bytes | np.ndarray]) -> None:
     data = file.create_dataset("images/bytes", shape=(total,), dtype="u1")
     position = 0
     for chunk in jpeg_chunks:

@@ -78,14 +78,13 @@ class ImagePass:
         rows = [row for part, _ in done for row in part]
         return rows, sum(len(part) for part, was_there in done if was_there)
 
-    def jpegs(self) -> Iterator[bytes | memoryview]:
+    def jpegs(self) -> Iterator[bytes]:
         """The bytes of all images in the order of ``paths``, empty for those left out."""
         for index in range(self.num_parts):
-            header, _, blob = self._part_path(index).read_bytes().partition(b"\n")
-            position, view = 0, memoryview(blob)
-            for row in json.loads(header)["images"]:
-                yield view[position : position + row[0]]
-                position += row[0]
+            with self._part_path(index).open("rb") as file:
+                rows = json.loads(file.readline())["images"]
+                for num_bytes, *_ in rows:
+                    yield file.read(num_bytes)
 
     def _finish_part(self, index: int, advance: Callable[[int], None]) -> tuple[list[StoredImage], bool]:
         torch.set_num_threads(1)  # holds for the calling thread
@@ -105,7 +104,8 @@ class ImagePass:
             advance(1)
         header = json.dumps({"key": key, "images": rows}).encode()
         temporary = target.with_suffix(".tmp")
-        temporary.write_bytes(b"".join([header, b"\n", *blobs]))
+        with temporary.open("wb") as file:
+            file.writelines([header, b"\n", *blobs])
         temporary.replace(target)
         return rows, False
 

@@ -33,7 +33,7 @@ def encode_as_jpeg(image: Tensor, quality: int) -> bytes:
     """The JPEG file of a (3, H, W) uint8 RGB image; ``quality`` 1..100 in libjpeg's scale, colour halved as usual."""
     if encode_jpeg is not None:
         try:
-            return encode_jpeg(image.contiguous(), quality=quality).numpy().tobytes()
+            return encode_jpeg(image, quality=quality).numpy().tobytes()
         except RuntimeError:
             pass  # torchvision was built without libjpeg
     buffer = io.BytesIO()

@@ -22,7 +22,7 @@ def iterate_json_array(path: Path, chunk_size: int = 1 << 22) -> Iterator[Any]:
     """
     decoder = json.JSONDecoder()
     with path.open(encoding="utf-8-sig", errors="replace") as file:
-        buffer = file.read(chunk_size).lstrip()
+        buffer = file.read(max(chunk_size, 64)).lstrip()
         if not buffer.startswith("["):
             raise UserError(f"{path} does not begin like a JSON array: download it again")
         position, consumed = 1, 0

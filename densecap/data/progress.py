@@ -24,5 +24,6 @@ class _RateColumn(ProgressColumn):
 
 def image_progress(console: Console) -> Progress:
     """A bar that counts images; use it as a context, ``add_task(description, total=...)``, ``advance(task, count)``."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateColumn())
-    return Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeElapsedColumn())
+    # Drawing takes a few milliseconds, which rich's ten times a second would take from the work.
+    return Progress(*columns, TextColumn("left"), TimeRemainingColumn(), console=console, refresh_per_second=3)
