@@ -87,7 +87,7 @@ def _similarity(runs: Runs, weight: NDArray[np.float64], ngrams: CaptionNgrams) 
     own, other = weight[start[group[shared]]], weight[shared]
     product = np.bincount(runs.sentence[shared], np.minimum(own, other) * other, len(norm))
     scale = norm * norm[ngrams.candidate][ngrams.image]
-    return np.divide(product, scale, out=product, where=scale != 0)
+    return np.divide(product, scale, out=np.zeros(len(scale)), where=scale != 0)
 
 
 def _frequencies(runs: Runs, ngrams: CaptionNgrams) -> Integers:

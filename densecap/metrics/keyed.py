@@ -1,0 +1,77 @@
+"""A torchmetrics base whose state is one plain record per image, so that every image counts once.
+
+Samplers of several processes repeat images to even out their shares, and a sum cannot be mended afterwards. Here each
+process keeps a dictionary of image id to record (numbers or numpy arrays, in places strings); to synchronise, the
+dictionaries are gathered as objects and joined. Any process may hold any number of images, also none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed
+from torch import Tensor
+from torchmetrics import Metric
+
+
+class KeyedMetric(Metric):
+    """Base of the metrics in ``densecap.metrics.modules``; call ``update`` with image ids, then ``compute``.
+
+    A second record for an image id that is there already is dropped. Images are taken in order of their ids (as text),
+    so figures do not depend on the number of processes. Results are float64 scalars, float32 where a device has none.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    higher_is_better: bool | None = True
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.records: dict[str, Any] = {}
+
+    def add(self, image_id: object, record: Any) -> None:
+        """Keep the record of an image unless there is one."""
+        self.records.setdefault(str(image_id), record)
+
+    def ordered(self) -> list[Any]:
+        """All records, by image id."""
+        return [self.records[key] for key in sorted(self.records)]
+
+    def scalar(self, value: float) -> Tensor:
+        exact = torch.float32 if self.device.type == "mps" else torch.float64
+        return torch.tensor(value, dtype=exact, device=self.device)
+
+    def prepare(self) -> None:
+        """Work on this process's own records before they are gathered; by default none."""
+
+    # What torchmetrics does with states made by ``add_state``, for the dictionary.
+
+    @property
+    def metric_state(self) -> dict[str, Any]:
+        return {"records": self.records}
+
+    def reset(self) -> None:
+        super().reset()
+        self.records = {}
+
+    def sync(self, *args: Any, **kwargs: Any) -> None:
+        self.prepare()
+        super().sync(*args, **kwargs)
+
+    def merge_state(self, incoming_state: dict[str, Any] | Metric) -> None:
+        super().merge_state(incoming_state)
+        self._computed = None
+
+    def _copy_state_dict(self) -> dict[str, Any]:
+        return {"records": dict(self.records)}
+
+    def _reduce_states(self, incoming_state: dict[str, Any]) -> None:
+        self.records = {**self.records, **incoming_state["records"]}
+
+    def _sync_dist(self, dist_sync_fn: Callable | None = None, process_group: Any | None = None) -> None:
+        group = process_group or self.process_group
+        parts: list[Any] = [None] * torch.distributed.get_world_size(group)
+        torch.distributed.all_gather_object(parts, self.records, group=group)
+        self.records = {key: record for part in reversed(parts) for key, record in part.items()}
