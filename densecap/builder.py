@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -21,7 +22,12 @@ def build(node: Any, **arguments: Any) -> Any:
     """
     plain = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig | ListConfig) else node
     _check(plain)
-    return instantiate(plain, _convert_="all", **arguments)
+    try:
+        return instantiate(plain, _convert_="all", **arguments)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):  # said by the part itself
+            raise error.__cause__ from None
+        raise
 
 
 def _check(node: Any) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-#: Version of the predictions.json schema (see ``densecap.commands.predict``).
+#: Version of the predictions.json schema (see ``densecap.prediction.writers``).
 PREDICTIONS_VERSION = 1
 
 #: Version of what this package adds to a Lightning checkpoint (see ``densecap.checkpoint``).
@@ -49,7 +49,7 @@ class ImageRecord:
 
 @dataclass
 class Regions:
-    """Regions of one image: ``boxes`` (R, 4) float32, ``tokens`` (R, T) int64 padded with 0, ``scores`` (R,) or None."""
+    """Regions of one image: ``boxes`` (R, 4) float32, ``tokens`` (R, T) int64 zero-padded, ``scores`` (R,) or None."""
 
     boxes: Tensor
     tokens: Tensor
@@ -92,7 +92,9 @@ class Batch:
         shape = tuple(self.images.shape)
         _expect(len(shape) == 4 and shape[1] == 3, "Batch.images", "(B, 3, H, W)", shape)
         for name in ("image_sizes", "regions", "image_ids", "original_sizes"):
-            _expect(len(getattr(self, name)) == shape[0], f"Batch.{name}", f"{shape[0]} items", len(getattr(self, name)))
+            _expect(
+                len(getattr(self, name)) == shape[0], f"Batch.{name}", f"{shape[0]} items", len(getattr(self, name))
+            )
 
     def __len__(self) -> int:
         return self.images.shape[0]

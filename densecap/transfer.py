@@ -26,7 +26,9 @@ class TransferReport:
             return ", ".join(words[:8]) + (", ..." if len(words) > 8 else "")
 
         text = f"took {len(self.taken)} of {len(self.taken) + len(self.left)} tensors"
-        text += f"; {len(self.kept_words)} words kept ({some(self.kept_words)})" if self.kept_words else "; no word kept"
+        text += (
+            f"; {len(self.kept_words)} words kept ({some(self.kept_words)})" if self.kept_words else "; no word kept"
+        )
         if self.new_words:
             text += f"; {len(self.new_words)} words start afresh ({some(self.new_words)})"
         return text + (f"; not taken: {some(self.left)}" if self.left else "")

@@ -15,6 +15,8 @@ from densecap.ops.anchors import Level
 from densecap.structures import Batch, Regions
 from densecap.text.vocabulary import Vocabulary
 
+torch.set_num_threads(1)  # pytest already runs a process for each core
+
 
 class TwoConvolutions(Backbone):
     """Stride 8, 6 channels."""

@@ -60,7 +60,7 @@ class LearnedReport(pl.Callback):
         self.split, self.num_images = split, num_images
         self.sheet_images, self.sheet_score = sheet_images, sheet_score
 
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         if not trainer.is_global_zero or trainer.interrupted or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         console = Console(stderr=False)

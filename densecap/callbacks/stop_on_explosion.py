@@ -9,17 +9,20 @@ import pytorch_lightning as pl
 
 
 class StopOnExplosion(pl.Callback):
-    """Stop when the loss exceeds ``factor`` times that of the first batch, or is no number (released code: 100)."""
+    """Stop when the loss exceeds ``factor`` times that of the first batch, or is no number (released code: 100).
 
-    def __init__(self, factor: float = 100.0) -> None:
-        self.factor = factor
+    It looks at every batch whose step is a multiple of ``every``.
+    """
+
+    def __init__(self, factor: float = 100.0, every: int = 10) -> None:
+        self.factor, self.every = factor, every
         self.first: float | None = None
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if trainer.global_step % trainer.log_every_n_steps and self.first is not None:
-            return  # reading the loss waits for the accelerator, so look only as often as it is logged
+        if trainer.global_step % self.every and self.first is not None:
+            return  # reading the loss waits for the accelerator
         loss = float(outputs["loss"])
         if self.first is None and math.isfinite(loss):
             self.first = loss

@@ -13,7 +13,17 @@ from typing import Any
 import yaml
 from hydra.core.hydra_config import HydraConfig
 
-PACKAGES = ("densecap", "torch", "torchvision", "pytorch-lightning", "hydra-core", "omegaconf", "numpy", "h5py", "pillow")
+PACKAGES = (
+    "densecap",
+    "torch",
+    "torchvision",
+    "pytorch-lightning",
+    "hydra-core",
+    "omegaconf",
+    "numpy",
+    "h5py",
+    "pillow",
+)
 
 
 def run_folder() -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
@@ -31,6 +32,7 @@ def run(cfg: DictConfig) -> int:
     _quiet()
     folder = run_folder()
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    plain["choices"] = {key: value for key, value in HydraConfig.get().runtime.choices.items() if "hydra" not in key}
     resume = _resume_path(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     data = _data(cfg)
@@ -42,9 +44,7 @@ def run(cfg: DictConfig) -> int:
     model.detection, model.generation = build(cfg.detection), build(cfg.generation)
     if cfg.init:
         _initialise(model, cfg.init)
-    task = build(cfg.task)(
-        model=model, optimizer=build(cfg.optimizer), scheduler=build(cfg.scheduler), config=plain
-    )
+    task = build(cfg.task)(model=model, optimizer=build(cfg.optimizer), scheduler=build(cfg.scheduler), config=plain)
     trainer = build(
         cfg.trainer,
         callbacks=[build(node) for node in cfg.callbacks.values() if node],
@@ -55,7 +55,9 @@ def run(cfg: DictConfig) -> int:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()  # the next job of a sweep starts its own
     if trainer.interrupted:
-        console.print(f"stopped; go on with: python train.py ckpt={_checkpoints(trainer) / 'last.ckpt'} (and the same options)")
+        console.print(
+            f"stopped; go on with: python train.py ckpt={_checkpoints(trainer) / 'last.ckpt'} (and the same options)"
+        )
         return 130
     if global_rank() == 0:
         _say_where(trainer)
@@ -86,7 +88,9 @@ def _resume_path(cfg: DictConfig) -> str | None:
         return str(cfg.ckpt)
     newest = checkpoint.newest(cfg.paths.outputs, name="last")
     if newest is None:
-        raise UserError(f"ckpt=last finds no checkpoints/last.ckpt under {cfg.paths.outputs}; train first, or give a path")
+        raise UserError(
+            f"ckpt=last finds no checkpoints/last.ckpt under {cfg.paths.outputs}; train first, or give a path"
+        )
     console.print(f"resuming {newest}")
     return str(newest)
 
@@ -110,7 +114,14 @@ def _say_where(trainer: pl.Trainer) -> None:
 
 def _quiet() -> None:
     """Leave out messages a user can do nothing about."""
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(lambda record: "litlogger" not in record.getMessage())
-    for text in (".*does not have many workers.*", ".*exists and is not empty.*", ".*sync_dist.*", ".*isinstance.treespec.*"):
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
+        lambda record: "litlogger" not in record.getMessage()
+    )
+    for text in (
+        ".*does not have many workers.*",
+        ".*exists and is not empty.*",
+        ".*sync_dist.*",
+        ".*isinstance.treespec.*",
+    ):
         warnings.filterwarnings("ignore", text)
     torch.set_float32_matmul_precision("high")

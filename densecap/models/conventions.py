@@ -1,15 +1,18 @@
 """What ``model.compat=densecap2016`` changes: the one list of the original's accidents.
 
-| field | default | densecap2016 (the Lua code at commit 7c32170) |
-|---|---|---|
-| ``caffe_pixels`` | RGB, the backbone's own mean and deviation | BGR, 0..255, minus (103.939, 116.779, 123.68) |
-| ``resize_filter`` | antialiased bilinear, sizes rounded | Torch7 box averaging, sizes truncated |
-| ``rounded_boxes`` | truth boxes scaled exactly | counted from 1, rounded to pixels of the resized image, clamped |
-| ``biased_overlap`` | true IoU in the sampler, a forced box belongs to the truth that forced it | intersections lose a pixel |
-| ``clip_training`` | boxes are clipped in training as in testing | unclipped; those that leave the image are not sampled |
-| ``clip_loses_pixel`` | clipping changes nothing inside the image | every clipped box loses a pixel of width and height |
-| ``misregistered_pooling`` | pooling and anchors agree where a cell is | sizes over H but centres over H - 1, zeros outside |
-| ``clip_final`` | final boxes are clipped to the image | unclipped |
+======================== ================================== ======================================================
+field                    default                            densecap2016 (the Lua code at commit 7c32170)
+======================== ================================== ======================================================
+caffe_pixels             RGB, the backbone's own statistics BGR, 0..255, minus (103.939, 116.779, 123.68)
+resize_filter            antialiased bilinear, rounded size Torch7 box averaging, sizes truncated
+rounded_boxes            truth boxes scaled exactly         counted from 1, rounded to resized pixels, clamped
+biased_overlap           true IoU in the sampler; a forced  intersections lose a pixel; a forced box belongs to the
+                         box belongs to its own truth       truth it overlaps most
+clip_training            boxes clipped as in testing        unclipped; those that leave the image are not sampled
+clip_loses_pixel         clipping changes nothing inside    every clipped box loses a pixel of width and height
+misregistered_pooling    pooling and anchors agree          sizes over H but centres over H - 1, zeros outside
+clip_final               final boxes are clipped            unclipped
+======================== ================================== ======================================================
 
 The original's "+1" NMS on inclusive pixels counted from 1 is plain IoU on our continuous corners, so nothing has to be
 switched for it (``tests/ops/test_nms.py`` shows this with the original's own vectors).

@@ -56,7 +56,9 @@ class DenseCaptioner(nn.Module):
         if pretrained is not None:
             self.recognition.load_pretrained(pretrained)
 
-    def feature_maps(self, images: Tensor, sizes: Sequence[tuple[int, int]]) -> list[tuple[list[int], tuple[Tensor, ...]]]:
+    def feature_maps(
+        self, images: Tensor, sizes: Sequence[tuple[int, int]]
+    ) -> list[tuple[list[int], tuple[Tensor, ...]]]:
         """Feature maps of (B, 3, H, W) padded images, as groups (indices, maps) of images of one size.
 
         Each image is seen without its padding, so its result does not depend on what shares its batch.

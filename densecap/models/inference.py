@@ -68,7 +68,9 @@ def proposals_of(
     return boxes
 
 
-def _suppress(model: DenseCaptioner, found: Detections, size: tuple[int, int], settings: DetectionSettings) -> Detections:
+def _suppress(
+    model: DenseCaptioner, found: Detections, size: tuple[int, int], settings: DetectionSettings
+) -> Detections:
     boxes = clip_boxes(found.boxes, *size) if model.conventions.clip_final else found.boxes
     usable = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     if settings.score_threshold > 0:

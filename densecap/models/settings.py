@@ -11,9 +11,9 @@ from densecap.errors import UserError
 class DetectionSettings:
     """How proposals become boxes (DenseCap section 3.2.2 and the released code's test arguments).
 
-    ``proposal_nms_iou`` and ``max_proposals`` act on the region proposal network; ``final_nms_iou``, ``score_threshold``
-    (a probability) and ``max_detections`` on the refined boxes, before any caption is generated. An overlap of 1 keeps
-    every box.
+    ``proposal_nms_iou`` and ``max_proposals`` act on the region proposal network; ``final_nms_iou``,
+    ``score_threshold`` (a probability) and ``max_detections`` on the refined boxes, before any caption is generated.
+    An overlap of 1 keeps every box.
     """
 
     proposal_nms_iou: float = 0.7

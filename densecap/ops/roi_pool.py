@@ -15,7 +15,7 @@ from densecap.ops.anchors import Level
 
 
 def pooling_points(boxes: Tensor, size: int, level: Level) -> tuple[Tensor, Tensor]:
-    """Rows and columns, each (R, size), of a feature map where (R, 4) boxes are sampled: column = (x - offset) / stride."""
+    """Rows and columns (R, size) of a feature map where (R, 4) boxes are sampled: column = (x - offset) / stride."""
     steps = torch.linspace(0, 1, size, device=boxes.device, dtype=boxes.dtype)
     x = boxes[:, 0:1] + (boxes[:, 2:3] - boxes[:, 0:1]) * steps
     y = boxes[:, 1:2] + (boxes[:, 3:4] - boxes[:, 1:2]) * steps

@@ -59,7 +59,7 @@ class DenseCaptioningTask(pl.LightningModule):
             values, batch_size=size, prog_bar=True, on_step=training, on_epoch=not training, sync_dist=not training
         )
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         backbone = {id(parameter) for parameter in self.model.backbone.parameters()}
         stem = {id(parameter) for part in self.model.backbone.stem for parameter in part.parameters()}
         rest = [p for p in self.model.parameters() if id(p) not in backbone]

@@ -45,7 +45,9 @@ def test_apply_and_invert_are_inverse_and_differentiable():
     boxes.requires_grad_()
     targets.requires_grad_()
     assert torch.autograd.gradcheck(invert_transforms, (boxes, targets))
-    assert torch.autograd.gradcheck(apply_transforms, (boxes, torch.rand(5, 4, dtype=torch.float64, requires_grad=True)))
+    assert torch.autograd.gradcheck(
+        apply_transforms, (boxes, torch.rand(5, 4, dtype=torch.float64, requires_grad=True))
+    )
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,9 @@ def test_every_region_reads_its_own_map():
     which = torch.tensor([1, 0, 1, 0])
     together = bilinear_sample(maps, which, rows, columns, False)
     for index in range(4):
-        alone = bilinear_sample([maps[which[index]]], torch.zeros(1, dtype=torch.long), rows[[index]], columns[[index]], False)
+        alone = bilinear_sample(
+            [maps[which[index]]], torch.zeros(1, dtype=torch.long), rows[[index]], columns[[index]], False
+        )
         assert torch.allclose(together[index], alone[0])
 
 
@@ -79,7 +81,9 @@ def test_gradients_reach_features_and_boxes():
 
 
 def test_no_regions():
-    pooled = bilinear_sample([torch.randn(4, 5, 6)], torch.zeros(0, dtype=torch.long), torch.zeros(0, 7), torch.zeros(0, 7), False)
+    pooled = bilinear_sample(
+        [torch.randn(4, 5, 6)], torch.zeros(0, dtype=torch.long), torch.zeros(0, 7), torch.zeros(0, 7), False
+    )
     assert pooled.shape == (0, 4, 7, 7)
 
 

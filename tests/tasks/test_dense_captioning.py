@@ -56,8 +56,7 @@ def test_training_lowers_the_loss_and_logs_every_part(make_captioner, batch, tmp
     for name in ("objectness_proposal", "box_proposal", "objectness", "box", "caption"):
         assert {f"train/loss_{name}", f"val/loss_{name}"} <= logged
     parts = sum(
-        weight * trainer.callback_metrics[f"val/loss_{name}"].item()
-        for name, weight in vars(task.weights).items()
+        weight * trainer.callback_metrics[f"val/loss_{name}"].item() for name, weight in vars(task.weights).items()
     )
     assert trainer.callback_metrics["val/loss"].item() == pytest.approx(parts, rel=1e-4)
 

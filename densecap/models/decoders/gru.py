@@ -44,6 +44,7 @@ class GRUDecoder(ImageFirstDecoder):
         hidden_dim: int = 512,
         num_layers: int = 1,
         dropout: float = 0.0,
+        image_gain: float = 1.0,
     ) -> None:
         cells = [GRUCell(hidden_dim if index else embedding_dim, hidden_dim) for index in range(num_layers)]
-        super().__init__(feature_dim, vocabulary_size, embedding_dim, hidden_dim, list(cells), dropout)
+        super().__init__(feature_dim, vocabulary_size, embedding_dim, hidden_dim, list(cells), dropout, image_gain)

@@ -29,6 +29,7 @@ class ImageFirstDecoder(Decoder):
     """Features go through a linear layer and ReLU, are fed as the first word, and that step's output is discarded.
 
     ``cells`` are the layers, from the words upwards. Dropout follows every layer. Embedding: V + 2 rows from N(0, 1).
+    ``image_gain`` scales the image encoder's start: above 1 the decoder looks at the image earlier in training.
     """
 
     def __init__(
@@ -39,10 +40,11 @@ class ImageFirstDecoder(Decoder):
         hidden_dim: int,
         cells: list[RecurrentCell],
         dropout: float,
+        image_gain: float = 1.0,
     ) -> None:
         super().__init__(feature_dim, vocabulary_size)
         self.hidden_dim = hidden_dim
-        self.image_encoder = nn.Sequential(uniform_linear(feature_dim, embedding_dim), nn.ReLU())
+        self.image_encoder = nn.Sequential(uniform_linear(feature_dim, embedding_dim, image_gain), nn.ReLU())
         self.embedding = nn.Embedding(vocabulary_size + 2, embedding_dim)
         self.cells = nn.ModuleList(cells)
         self.dropout = nn.Dropout(dropout)
@@ -91,11 +93,11 @@ def _run(cell: RecurrentCell, sequence: Tensor, hidden_dim: int) -> Tensor:
     return torch.stack(outputs)
 
 
-def uniform_linear(in_dim: int, out_dim: int) -> nn.Linear:
-    """A linear layer with Torch7's default start: weight and bias uniform within 1 / sqrt(in_dim)."""
+def uniform_linear(in_dim: int, out_dim: int, gain: float = 1.0) -> nn.Linear:
+    """Torch7's default start: weight and bias uniform within 1 / sqrt(in_dim), the weight times ``gain``."""
     layer = nn.Linear(in_dim, out_dim)
     bound = in_dim**-0.5
-    nn.init.uniform_(layer.weight, -bound, bound)
+    nn.init.uniform_(layer.weight, -gain * bound, gain * bound)
     nn.init.uniform_(layer.bias, -bound, bound)
     return layer
 

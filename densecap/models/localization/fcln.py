@@ -24,7 +24,7 @@ MAX_TRANSFORM = 10.0
 
 
 class SampledRegions(NamedTuple):
-    """The sampled regions of one image: ``boxes`` (S, 4), positives first; ``truth`` (P,) the truth of each positive."""
+    """Sampled regions of one image: ``boxes`` (S, 4), positives first; ``truth`` (P,), the truth of each positive."""
 
     boxes: Tensor
     truth: Tensor
@@ -144,8 +144,7 @@ def box_loss(transforms: Tensor, targets: Tensor) -> Tensor:
     """Smooth L1 (P, 4) of transforms; boxes whose target exceeds ``MAX_TRANSFORM`` give 0 but still count."""
     valid = (targets.detach().abs().amax(dim=1, keepdim=True) <= MAX_TRANSFORM).expand_as(targets)
     zeros = torch.zeros_like(targets)
-    loss = F.smooth_l1_loss(torch.where(valid, transforms, zeros), torch.where(valid, targets, zeros), reduction="none")
-    return loss
+    return F.smooth_l1_loss(torch.where(valid, transforms, zeros), torch.where(valid, targets, zeros), reduction="none")
 
 
 def _outside(boxes: Tensor, height: int, width: int) -> Tensor:

@@ -47,7 +47,7 @@ class ProposalNetwork(nn.Module):
         self.score_branch = nn.Conv2d(hidden_channels, 2 * self.num_anchors, 1)
         for layer, deviation in ((self.conv, 0.01), (self.score_branch, 0.01), (self.box_branch, 0.0)):
             nn.init.normal_(layer.weight, std=deviation)
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         self._cache: dict[tuple, list[Tensor]] = {}
 
     def forward(self, maps: Sequence[Tensor]) -> list[Proposals]:

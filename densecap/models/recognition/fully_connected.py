@@ -36,7 +36,11 @@ class Recognition(nn.Module):
 
     def load_pretrained(self, weights: Mapping[str, Tensor]) -> bool:
         """Take fc6 and fc7 of a classifier when the shapes agree; says whether it did."""
-        own = {f"{layer}.{name}": getattr(getattr(self, layer), name) for layer in ("fc6", "fc7") for name in ("weight", "bias")}
+        own = {
+            f"{layer}.{name}": getattr(getattr(self, layer), name)
+            for layer in ("fc6", "fc7")
+            for name in ("weight", "bias")
+        }
         if any(key not in weights or weights[key].shape != value.shape for key, value in own.items()):
             return False
         with torch.no_grad():
