@@ -96,9 +96,9 @@ def _options(plain: dict[str, Any]) -> PreparationOptions:
 def _plain(data: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(data, DictConfig):
         return dict(data)
-    missing = sorted(f"data.{name}" for name in OmegaConf.missing_keys(data))
+    missing = [f"data.{name!s}" for name in data if OmegaConf.is_missing(data, name)]
     if missing:
-        raise UserError(f"{', '.join(missing)} has to be given, for example {missing[0]}=DIR")
+        raise UserError(f"{missing[0]} has to be given: add {missing[0]}=...")
     plain: dict[str, Any] = OmegaConf.to_container(data, resolve=True)  # type: ignore[assignment]
     return plain
 

@@ -49,7 +49,7 @@ def make_report(reader: Reader, options: PreparationOptions, prepared: Prepared)
             if row.error is not None
         ],
         "facts": reader.facts,
-        "problems": [*reader.problems, *_size_problems(prepared)],
+        "problems": [*reader.problems, *_size_problems(prepared), *_empty_splits(kept_splits)],
     }
 
 
@@ -132,6 +132,11 @@ def _size_problems(prepared: Prepared) -> list[str]:
         if ids:
             problems.append(f"{len(ids):,} images {what} ({_some(ids)})")
     return problems
+
+
+def _empty_splits(kept_splits: np.ndarray) -> list[str]:
+    counts = _per_split(kept_splits)
+    return [f"there is no image for {split}" for split in SPLITS if not counts[split]]
 
 
 def _some(ids: Sequence[str]) -> str:
