@@ -6,12 +6,15 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 
 class BestAndLast(ModelCheckpoint):
-    """``checkpoints/best.ckpt`` by a validation figure and ``checkpoints/last.ckpt``, also on Ctrl-C or an error."""
+    """``checkpoints/best.ckpt`` by a validation figure and ``checkpoints/last.ckpt``, also on Ctrl-C or an error.
+
+    With ``monitor: null`` the best is the latest.
+    """
 
     def __init__(
         self,
         dirpath: str | None = None,
-        monitor: str = "val/loss",
+        monitor: str | None = "val/loss",
         mode: str = "min",
         every_n_train_steps: int | None = None,
     ) -> None:

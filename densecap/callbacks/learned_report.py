@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,28 @@ from densecap.data.shapes import true_phrases_of_box
 from densecap.metrics.detection import average_precision, proposal_recall
 from densecap.models.dense_captioner import DenseCaptioner
 from densecap.models.inference import proposals_of
+from densecap.ops.boxes import box_area, box_iou
 from densecap.prediction.drawing import contact_sheet, draw_regions, image_from_tensor
 from densecap.structures import RegionPrediction
+
+#: Smaller true boxes need not be found with their phrase.
+LEAST_AREA = 32 * 32
 
 
 @dataclass
 class Findings:
-    """Per image of the split: truth and proposal boxes, detections, and which captions of true boxes are right."""
+    """Per image of the split: truth and proposal boxes, and detections, all in pixels of the stored image.
+
+    Per true box: ``right``, whether its caption is; and per true box of more than 32 x 32 pixels ``named``, whether some
+    detection overlaps it by half or more and has a phrase that is right there.
+    """
 
     truth: list[Tensor] = field(default_factory=list)
     proposals: list[Tensor] = field(default_factory=list)
     boxes: list[Tensor] = field(default_factory=list)
     scores: list[Tensor] = field(default_factory=list)
     right: list[bool] = field(default_factory=list)
+    named: list[bool] = field(default_factory=list)
     pictures: list[tuple[Tensor, list[RegionPrediction]]] = field(default_factory=list)
 
     def figures(self) -> dict[str, float]:
@@ -43,6 +52,7 @@ class Findings:
             "proposal_recall@.7": proposal_recall(self.proposals, self.truth, 0.7),
             "detection_AP@.5": average_precision(self.boxes, self.scores, self.truth, 0.5),
             "exact_phrases": sum(self.right) / max(len(self.right), 1),
+            "found_and_named@.5": sum(self.named) / max(len(self.named), 1),
         }
 
 
@@ -86,6 +96,7 @@ class LearnedReport(pl.Callback):
             "proposal_recall@.7": "true boxes with a proposal at IoU .7",
             "detection_AP@.5": "detection AP at IoU .5",
             "exact_phrases": "exactly right phrases on true boxes",
+            "found_and_named@.5": "true boxes over 32x32 found at IoU .5 with a right phrase",
         }
         for key, value in findings.figures().items():
             table.add_row(names[key], f"{100 * value:.1f} %")
@@ -115,12 +126,23 @@ def examine(model: DenseCaptioner, file: str | Path, split: str, num_images: int
         described = model.caption_boxes(images, truth)
         findings.proposals += proposals_of(model, images)
         findings.truth += truth
-        for index, image, found, captions in zip(rows, images, predictions, described):
+        truth_of = {index: boxes[box_area(boxes) > LEAST_AREA] for index, boxes in zip(rows, truth)}
+        for index, image, found, described_boxes in zip(rows, images, predictions, described):
             findings.boxes.append(torch.tensor([region.box for region in found]).reshape(len(found), 4))
             findings.scores.append(torch.tensor([region.score for region in found]))
-            findings.right += [region.caption in phrases(index, region.box) for region in captions]
+            findings.right += [region.caption in phrases(index, region.box) for region in described_boxes]
             findings.pictures.append((image, found))
+            boxes, captions = findings.boxes[-1], [region.caption for region in found]
+            findings.named += [_is_named(box, boxes, captions, phrases(index, box.tolist())) for box in truth_of[index]]
     return findings
+
+
+def _is_named(truth: Tensor, boxes: Tensor, captions: Sequence[str], right: frozenset[str]) -> bool:
+    """Whether a detection overlaps a (4,) true box by half or more and has a right phrase."""
+    if len(boxes) == 0:
+        return False
+    overlaps = box_iou(truth[None], boxes)[0].tolist()
+    return any(overlap >= 0.5 and caption in right for overlap, caption in zip(overlaps, captions))
 
 
 def _true_boxes(source: RegionFile, index: int, image: Tensor) -> Tensor:

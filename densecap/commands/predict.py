@@ -199,7 +199,7 @@ def model_card(loaded: LoadedModel, detection: Any, generation: Any) -> dict[str
     return {
         "checkpoint": str(loaded.path),
         "sha256": digest,
-        "name": f"{type(model).__name__} ({', '.join(parts)})",
+        "name": loaded.config.get("choices", {}).get("model") or f"{type(model).__name__} ({', '.join(parts)})",
         "trained_on": loaded.data_name,
         "config": config,
     }

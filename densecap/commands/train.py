@@ -18,6 +18,7 @@ from densecap.builder import build
 from densecap.commands.preprocess import prepare
 from densecap.commands.run_record import run_folder, write_run_record
 from densecap.data.datamodule import CaptioningDataModule
+from densecap.data.hdf5 import RegionFile
 from densecap.distributed import global_rank
 from densecap.errors import UserError
 from densecap.models.dense_captioner import DenseCaptioner
@@ -47,7 +48,7 @@ def run(cfg: DictConfig) -> int:
     task = build(cfg.task)(model=model, optimizer=build(cfg.optimizer), scheduler=build(cfg.scheduler), config=plain)
     trainer = build(
         cfg.trainer,
-        callbacks=[build(node) for node in cfg.callbacks.values() if node],
+        callbacks=_callbacks(cfg, data),
         logger=[build(node) for node in cfg.logger.values() if node] if cfg.logger else False,
         default_root_dir=str(folder),
     )
@@ -76,6 +77,15 @@ def _data(cfg: DictConfig) -> CaptioningDataModule:
         seed=cfg.seed,
         compat=cfg.model.compat,
     )
+
+
+def _callbacks(cfg: DictConfig, data: CaptioningDataModule) -> list[pl.Callback]:
+    """The callbacks of the config; without validation images the best checkpoint is the latest."""
+    nodes = {name: OmegaConf.to_container(node, resolve=True) for name, node in cfg.callbacks.items() if node}
+    if len(RegionFile(data.file).indices("val")) == 0 and "checkpoint" in nodes:
+        nodes["checkpoint"]["monitor"] = None  # type: ignore[index, call-overload]
+        console.print("there are no validation images, so best.ckpt will be the latest state")
+    return [build(node) for node in nodes.values()]
 
 
 def _resume_path(cfg: DictConfig) -> str | None:
