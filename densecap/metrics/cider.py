@@ -102,16 +102,12 @@ def _frequencies(runs: Runs, ngrams: CaptionNgrams) -> Integers:
 
 def _fixed_frequencies(runs: Runs, order: int, ngrams: CaptionNgrams, fixed: DocumentFrequencies) -> Integers:
     """(G,) frequencies in the fixed set, 0 for an n-gram that is not in it; looked up word by word."""
-    translation = np.array([fixed.vocabulary.get(word, -1) for word in ngrams.vocabulary], np.int64)
-    number = np.zeros(len(runs.keys), np.int64)
-    known = np.ones(len(runs.keys), bool)
+    numbers = np.array([fixed.vocabulary.get(word, -1) for word in ngrams.vocabulary], np.int64)
+    gram = np.zeros(len(runs.keys), np.int64)  # number of the first words in the fixed set, -1 when it has none such
     for index in range(order):
-        word = translation[ngrams.words[runs.example + index]]
-        key = number * len(fixed.vocabulary) + word
-        number = np.searchsorted(fixed.keys[index], key)
-        found = np.minimum(number, max(len(fixed.keys[index]) - 1, 0))
-        known &= (word >= 0) & (len(fixed.keys[index]) > 0)
-        if len(fixed.keys[index]):
-            known &= fixed.keys[index][found] == key
-        number = found
-    return np.where(known, fixed.frequencies[order - 1][number] if len(fixed.keys[order - 1]) else 0, 0)
+        word = numbers[ngrams.words[runs.example + index]]
+        wanted = np.where((gram >= 0) & (word >= 0), gram * len(fixed.vocabulary) + word, -1)
+        keys = np.append(fixed.keys[index], np.iinfo(np.int64).max)
+        place = np.searchsorted(keys, wanted)
+        gram = np.where(keys[place] == wanted, place, -1)
+    return np.where(gram >= 0, np.append(fixed.frequencies[order - 1], 0)[gram], 0)

@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 MAX_ORDER = 4
 
+#: So many bits of an integer may hold a key and its place.
+PACKED_BITS = 62
+
 Integers = NDArray[np.int64]
 
 
@@ -117,7 +120,7 @@ def _runs(keys: Integers, place: Integers, sentence: Integers) -> tuple[Runs, In
 def _sorted_with_order(keys: Integers) -> tuple[Integers, Integers]:
     """A stable ``argsort`` and the sorted keys; packing both into one integer is several times faster."""
     bits = max(len(keys), 1).bit_length()
-    if len(keys) and int(keys.max()).bit_length() + bits > 62:
+    if len(keys) and int(keys.max()).bit_length() + bits > PACKED_BITS:
         order = np.argsort(keys, kind="stable")
         return order, keys[order]
     packed = np.sort((keys << bits) | np.arange(len(keys)))

@@ -17,16 +17,19 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-#: Dropped from the output, as the COCO evaluation does, with the quotes and dashes that it writes in ASCII first.
-PUNCTUATION = frozenset([".", "?", "!", ",", ":", "-", "--", "...", ";", "``", "''", *"'\"`‘’‛“”«»‹›–—―…"])
+#: Dropped from the output, as the COCO evaluation does.
+PUNCTUATION = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 
 #: Signs spelt out. The evaluation means to drop the brackets too, but looks for them in upper case.
 _SIGNS = {"(": "-lrb-", ")": "-rrb-", "{": "-lcb-", "}": "-rcb-", "[": "-lsb-", "]": "-rsb-"}
 _SIGNS |= {"£": "#", "€": "$", "¤": "$", "¢": "cents", "&amp;": "&", "&lt;": "<", "&gt;": ">"}
-_SIGNS |= {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3"}
+_SIGNS |= {"½": "1/2", "¼": "1/4", "¾": "3/4", "⅓": "1/3", "⅔": "2/3", "–": "--", "—": "--", "―": "--", "…": "..."}
+_QUOTES = {"“": "``", "”": "''", "‘": "`", "’": "'", "‛": "`", '"': "''", "«": "``", "»": "''", "‹": "`", "›": "'"}
 
 #: Words cut in two after so many letters.
 _CUT_WORDS = {"cannot": 3, "gonna": 3, "gotta": 3, "wanna": 3, "gimme": 3, "lemme": 3, "'tis": 2, "'twas": 2}
+
+_CLITICS = frozenset(["n't", "'s", "'m", "'d", "'re", "'ve", "'ll"])
 
 #: Patterns of whole words, to be followed by a period.
 _ABBREVIATIONS = """
@@ -43,7 +46,8 @@ _STATES = "Ark|Az|Del|Ill|La|Mass|Miss|Ore|Pa|Tex|Wash|ARK|AZ|DEL|ILL|LA|MASS|MI
 # The two places where words depend on what follows a space. Private characters then stand for the space and the dot.
 _SPACE, _DOT = "\ue000", "\ue001"
 _MIXED_NUMBER = re.compile(r"(?<![\w.,:/-])([0-9]+) ([0-9]+/[0-9]+)(?![\w/])")
-_NUMBER_SIGN = re.compile(r"\b(art|ca|figs?|nos?|op|pp|prop)\.(?= [0-9])", re.IGNORECASE)
+_BEFORE_NUMBER = "art|ca|figs?|nos?|op|pp|prop"
+_NUMBER_SIGN = re.compile(rf"\b({_BEFORE_NUMBER})\.(?= [0-9])", re.IGNORECASE)
 _RESTORE = str.maketrans({_SPACE: "\xa0", _DOT: ".", "(": "-lrb-", ")": "-rrb-"})  # brackets within smileys
 
 _L = r"[^\W\d_²³¹½¼¾⅓⅔]"  # a letter
@@ -54,23 +58,24 @@ _APOSTROPHE = "['’]"
 #: In order of precedence; what none of them takes is a token of one character.
 _PATTERNS = {
     "quotes": "``|''",
-    "address": r"""https?://[^\s"<>|()]*[^\s"<>|().!?,;:'] | www\.(?:[^\s"<>|.!?()\[\],]+\.)+[a-zA-Z]{2,4}""",
-    "mail, tag": r"[\w.+-]*\w@\w[\w-]*(?:\.\w+)* | @[a-zA-Z_]\w* | \#[a-zA-Z_]+ | </?[a-zA-Z!?][^\s<>]*>",
+    "address": r"""https?://[^\s"<>|(){}]*[^\s"<>|(){}.!?,;] | www\.(?:[^\s"<>|.!?()\[\],]+\.)+[a-zA-Z]{2,4}""",
+    "mail, tag": r"[\w.+-]{0,64}\w@\w[\w-]*(?:\.\w+)* | @[a-zA-Z_]\w* | \#[a-zA-Z_]+ | </?[a-zA-Z!?][^\s<>]*>",
     "entity": "&(?:amp|lt|gt);",
     "smiley": rf"[<>]?[:;=]['*-]?[()DPpdO@\[\]]{_END}",
     "clitic": rf"{_APOSTROPHE}(?:[sSmMdD]|re|ve|ll|RE|VE|LL){_END} | [nN]{_APOSTROPHE}[tT]{_END}",
     "short form": rf"{_APOSTROPHE}(?:n{_APOSTROPHE}|em|till?|(?:n|cause|tis|twas|[0-9]0s|[0-9][0-9](?!\S)){_END})",
-    "name with apostrophe": rf"""(?:(?:{_W}+-)*(?:(?i:[dlon]){_APOSTROPHE}{_L}{{2,}} | (?i:o'clock|d'ye(?:-do)?))
+    "name with apostrophe": rf"""(?:(?:{_W}+-)*(?:(?i:o'clock|d'ye)(?:-{_W}+)* | (?i:[dlon]){_APOSTROPHE}{_L}{{2,}})
         | {_L}+(?i:[aeiouy]{_APOSTROPHE}[aeiou]){_L}* | (?i:ma'am|c'mon|n?e'er)){_END}
         | (?i:[jy]){_APOSTROPHE}(?={_L}{{2}}) | (?i:[dl]|ol){_APOSTROPHE}{_END}""",
     "abbreviation": rf"""(?:{_W}+-)*(?:{_L}\.)+{_L}(?:\.(?!{_L})|(?![\w.]))(?:-{_W}+)*
-        | (?:(?i:{_ABBREVIATIONS})|{_STATES})\.{_END}(?:-{_W}+)* | [a-zA-Z]\.(?!{_L})""",
+        | (?:(?i:{_ABBREVIATIONS})|{_STATES})\.{_END}(?:-{_L}{_W}*)* | [a-zA-Z]\.(?!{_L})
+        | (?i:{_BEFORE_NUMBER})\.(?=[,;:-])(?:-{_W}+)*""",
     "joined capitals": r"(?:[A-Z]+&)+[A-Z]+ | [A-Z]{1,3}\$",
-    "number": rf"""[+-]?[0-9]+(?:[.,:][0-9]+)+(?:[-/]{_W}+)* | [.,+-][0-9]+(?:[.,:/-][0-9]+)*
-        | [0-9]+{_SPACE}[0-9]+/[0-9]+""",
+    "number": rf"""[+-]?[0-9]+:[0-9]+(?![.,:]?[0-9]) | [+-]?[0-9]+(?:[.,:][0-9]+)+(?:[-/]{_W}+)*
+        | [.,+-][0-9]+(?:[.,:/-][0-9]+)* | [0-9]+{_SPACE}[0-9]+/[0-9]+""",
     "word": rf"""{_W}+?(?=[nN]{_APOSTROPHE}[tT]{_END}) | {_L}+(?:\.{_L}{_W}*)+ | {_W}+(?:[!?]{_W}+)+
-        | {_W}+(?:[/_-]{_W}+)*""",
-    "run": r"\.+ | --+ | [!?]+ | \*+ | _+ | \S",
+        | {_W}+(?:/{_W}+)+(?=-[0-9]) | {_W}+(?:[/_-]{_W}+)*""",
+    "run": r"[“”‘’]{2} | \.+ | --+ | [!?]+ | \*+ | _+ | \S",
 }
 _TOKENS = re.compile(" | ".join(f"(?:{pattern})" for pattern in _PATTERNS.values()), re.VERBOSE)
 
@@ -96,11 +101,7 @@ def tokenize_all(captions: Iterable[str]) -> list[str]:
 @lru_cache(maxsize=1 << 16)
 def _chunk_words(chunk: str) -> tuple[str, ...]:
     """Words of a stretch without white space; captions repeat these so much that they are worth remembering."""
-    return tuple(word for token in _TOKENS.findall(chunk) if not _is_punctuation(token) for word in _spelt(token))
-
-
-def _is_punctuation(token: str) -> bool:
-    return token in PUNCTUATION or not token.strip(".") or (len(token) > 1 and not token.strip("-"))
+    return tuple(word for token in _TOKENS.findall(chunk) for word in _spelt(token) if word not in PUNCTUATION)
 
 
 def _spelt(token: str) -> tuple[str, ...]:
@@ -110,7 +111,11 @@ def _spelt(token: str) -> tuple[str, ...]:
         return lower[: _CUT_WORDS[lower]], lower[_CUT_WORDS[lower] :]
     if token in _SIGNS:
         return (_SIGNS[token],)
-    if lower[-1:] in "stmdel" and lower.replace("’", "'") in ("n't", "'s", "'m", "'d", "'re", "'ve", "'ll"):
+    if token[0] in _QUOTES and all(quote in _QUOTES for quote in token):
+        return ("".join(_QUOTES[quote] for quote in token),)  # two at once become one word, if they are not alike
+    if len(token) > 1 and token[0] in ".-" and not token.strip(token[0]):
+        return ()
+    if "’" in lower and lower.replace("’", "'") in _CLITICS:
         lower = lower.replace("’", "'")
     return (lower.translate(_RESTORE),)
 
