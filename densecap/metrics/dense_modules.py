@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from densecap.metrics.dense_map.conventions import convention_of
-from densecap.metrics.dense_map.evaluation import DenseScore, JudgedImage, dense_score
-from densecap.metrics.dense_map.language import PairScorer, caption_pairs, score_pairs
-from densecap.metrics.dense_map.matching import match_image
+from densecap.metrics.dense_map.evaluation import DenseScore, JudgedImage, dense_score, match_image
+from densecap.metrics.dense_map.language import PairScorer, score_pairs
 from densecap.metrics.dense_map.records import DenseRecord
 from densecap.metrics.detection import PROPOSAL_COUNTS, RECALL_IOUS, found_truths
 from densecap.metrics.keyed import KeyedMetric
@@ -42,10 +41,8 @@ class DenseMapMetric(KeyedMetric):
 
     def update(self, records: Iterable[DenseRecord]) -> None:
         """Add images with their predictions and truths."""
-        mapped = self.vocabulary if self.convention.maps_to_vocabulary else None
         for record in records:
-            matches = match_image(record, self.convention)
-            self.add(record.image_id, (matches, caption_pairs(record, matches, mapped)))
+            self.add(record.image_id, match_image(record, [self.convention], self.vocabulary)[0])
 
     def prepare(self) -> None:
         """Score the words of all images that have not been yet."""

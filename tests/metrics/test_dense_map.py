@@ -10,7 +10,7 @@ from densecap.errors import UserError
 from densecap.metrics.dense_map.conventions import CONVENTIONS, METEOR_THRESHOLDS
 from densecap.metrics.dense_map.evaluation import DenseScore, JudgedImage, _precision, score_dense_captions
 from densecap.metrics.dense_map.geometry import merge_truths, overlaps, truth_boxes_2016
-from densecap.metrics.dense_map.matching import match_boxes
+from densecap.metrics.dense_map.matching import lay_out_boxes, match_layout
 from densecap.metrics.dense_map.records import DenseRecord, on_truth_boxes
 from densecap.text.vocabulary import UNKNOWN, Vocabulary
 from tests.metrics import literal_dense_map as literal
@@ -157,7 +157,7 @@ METEOR = {0: 1.0, 1: 0.3, 2: 0.12, 3: 0.0}  # of A, B, C, D
 
 
 def vector_tables(convention):
-    matches = match_boxes(DETECTIONS, TRUTHS, SCORES, convention)
+    matches = match_layout(lay_out_boxes(DETECTIONS, TRUTHS, SCORES, convention.pixel), convention)
     meteor = np.array([METEOR[row] for row in matches.detection.tolist()])
     precision = _precision([JudgedImage("vector", matches, meteor)], convention)
     return DenseScore(convention.name, "", 1, 4, matches.num_truths, precision)

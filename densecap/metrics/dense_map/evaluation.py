@@ -16,8 +16,8 @@ from densecap.metrics.dense_map.conventions import (
     convention_of,
 )
 from densecap.metrics.dense_map.geometry import Integers
-from densecap.metrics.dense_map.language import PairScorer, caption_pairs, score_pairs
-from densecap.metrics.dense_map.matching import ImageMatches, match_image
+from densecap.metrics.dense_map.language import Pair, PairScorer, TruthPhrases, score_pairs
+from densecap.metrics.dense_map.matching import ImageLayout, ImageMatches, lay_out, match_layout
 from densecap.metrics.dense_map.records import DenseRecord, Floats
 from densecap.text.vocabulary import Vocabulary
 
@@ -100,9 +100,8 @@ def judge_images(
     chosen = [convention_of(name) for name in conventions]
     matched, pairs = [], []
     for record in records:
-        for convention in chosen:
-            matches = match_image(record, convention)
-            pairs += caption_pairs(record, matches, vocabulary if convention.maps_to_vocabulary else None)
+        for convention, (matches, words) in zip(chosen, match_image(record, chosen, vocabulary)):
+            pairs += words
             matched.append((convention, record.image_id, matches))
     scores = score_pairs(pairs, scorer)
     judged: dict[str, list[JudgedImage]] = {convention.name: [] for convention in chosen}
@@ -112,6 +111,24 @@ def judge_images(
         judged[convention.name].append(JudgedImage(image_id, matches, scores[start:stop]))
         start = stop
     return judged
+
+
+def match_image(
+    record: DenseRecord, conventions: Sequence[Convention], vocabulary: Vocabulary | None = None
+) -> list[tuple[ImageMatches, list[Pair]]]:
+    """Per convention the matches of one image, and the caption pairs that decide about them."""
+    layouts: dict[tuple[int | None, float], ImageLayout] = {}
+    phrases: dict[tuple[int | None, float, bool], TruthPhrases] = {}
+    found = []
+    for rules in conventions:
+        geometry, mapped = (rules.image_size, rules.pixel), rules.maps_to_vocabulary and vocabulary is not None
+        if geometry not in layouts:
+            layouts[geometry] = lay_out(record, rules)
+        if (*geometry, mapped) not in phrases:
+            phrases[(*geometry, mapped)] = TruthPhrases(record, layouts[geometry], vocabulary if mapped else None)
+        matches = match_layout(layouts[geometry], rules)
+        found.append((matches, phrases[(*geometry, mapped)].pairs(matches)))
+    return found
 
 
 def dense_score(images: Sequence[JudgedImage], convention: str, has_vocabulary: bool = False) -> DenseScore:

@@ -47,12 +47,21 @@ def truth_boxes_2016(boxes: Floats, width: float, height: float, image_size: int
 
 def overlaps(boxes: Floats, others: Floats, pixel: float = 0.0) -> Floats:
     """IoU (D, M); 0 for a pair that shares no area, and for boxes without any."""
-    left, top, right, bottom = (boxes[:, index, None] for index in range(4))
-    width = np.minimum(right, others[:, 2]) - np.maximum(left, others[:, 0]) + pixel
-    height = np.minimum(bottom, others[:, 3]) - np.maximum(top, others[:, 1]) + pixel
-    shared = np.maximum(width, 0) * np.maximum(height, 0)
-    union = _areas(boxes, pixel)[:, None] + _areas(others, pixel) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=shared > 0)
+    shared = _shared_sides(boxes, others, 0, pixel)
+    shared *= _shared_sides(boxes, others, 1, pixel)
+    union = _areas(boxes, pixel)[:, None] + _areas(others, pixel)
+    union -= shared
+    union[union <= 0] = 1.0  # two boxes without area, which share none
+    shared /= union
+    return shared
+
+
+def _shared_sides(boxes: Floats, others: Floats, axis: int, pixel: float) -> Floats:
+    """(D, M) widths (``axis`` 0) or heights (1) of what the boxes have in common."""
+    side = np.minimum(boxes[:, 2 + axis, None], others[:, 2 + axis])
+    side -= np.maximum(boxes[:, axis, None], others[:, axis])
+    side += pixel
+    return np.maximum(side, 0.0, out=side)
 
 
 def merge_truths(boxes: Floats, pixel: float = 0.0) -> tuple[Floats, list[Integers]]:

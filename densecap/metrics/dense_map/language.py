@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from densecap.metrics.dense_map.matching import ImageMatches
+from densecap.metrics.dense_map.matching import ImageLayout, ImageMatches
 from densecap.metrics.dense_map.records import DenseRecord, Floats
 from densecap.text.cleaning import clean_words
 from densecap.text.vocabulary import Vocabulary
@@ -19,20 +19,29 @@ Pair: TypeAlias = tuple[str, tuple[str, ...]]
 PairScorer: TypeAlias = Callable[[list[tuple[str, list[str]]]], Sequence[float] | Floats]
 
 
-def caption_pairs(record: DenseRecord, matches: ImageMatches, vocabulary: Vocabulary | None = None) -> list[Pair]:
-    """P pairs: the caption of each possible true positive and the distinct phrases of the truth it claims.
+class TruthPhrases:
+    """The distinct phrases of an image's merged truths, tidied once however many detections claim them.
 
-    With a ``vocabulary`` the phrases are cleaned as in 2016 and words outside it become <UNK>. ``|||`` is deleted from
-    all texts and white space made single spaces; empty references are left out.
+    With a ``vocabulary`` phrases are cleaned as in 2016 and words outside it become <UNK>. ``|||`` is deleted from all
+    texts and white space made single spaces; empty phrases are left out.
     """
-    pairs = []
-    for detection, truth in zip(matches.detection.tolist(), matches.truth.tolist()):
-        phrases = [record.truth_captions[member] for member in matches.groups[truth].tolist()]
-        if vocabulary is not None:
-            phrases = [vocabulary.decode(vocabulary.encode(clean_words(phrase))) for phrase in phrases]
-        references = dict.fromkeys(map(plain_text, phrases))
-        pairs.append((plain_text(record.captions[detection]), tuple(text for text in references if text)))
-    return pairs
+
+    def __init__(self, record: DenseRecord, layout: ImageLayout, vocabulary: Vocabulary | None = None) -> None:
+        self.record, self.groups, self.vocabulary = record, layout.groups, vocabulary
+        self._known: dict[int, tuple[str, ...]] = {}
+
+    def pairs(self, matches: ImageMatches) -> list[Pair]:
+        """P pairs: the caption of each possible true positive and the phrases of the truth it claims."""
+        captions = [plain_text(self.record.captions[row]) for row in matches.detection.tolist()]
+        return list(zip(captions, map(self._phrases, matches.truth.tolist())))
+
+    def _phrases(self, truth: int) -> tuple[str, ...]:
+        if truth not in self._known:
+            phrases = [self.record.truth_captions[member] for member in self.groups[truth].tolist()]
+            if self.vocabulary is not None:
+                phrases = [self.vocabulary.decode(self.vocabulary.encode(clean_words(text))) for text in phrases]
+            self._known[truth] = tuple(text for text in dict.fromkeys(map(plain_text, phrases)) if text)
+        return self._known[truth]
 
 
 def score_pairs(pairs: Sequence[Pair], scorer: PairScorer) -> Floats:

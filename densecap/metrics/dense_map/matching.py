@@ -17,12 +17,27 @@ from densecap.metrics.dense_map.records import DenseRecord, Floats
 
 
 @dataclass(frozen=True)
+class ImageLayout:
+    """How D detections of an image lie to its G merged truths; conventions with the same overlap can share it.
+
+    ``scores`` (D,) in the given order, ``order`` (D,) rows by falling score, ``best`` (D,) the truth each overlaps
+    most and ``highest`` (D,) by how much, ``groups`` members of each merged truth.
+    """
+
+    scores: Floats
+    order: Integers
+    best: Integers
+    highest: Floats
+    groups: list[Integers]
+
+
+@dataclass(frozen=True)
 class ImageMatches:
     """Outcome of one image of D detections, P of which may be true positives.
 
     ``scores`` (D,) in the given order; ``num_truths`` after merging; ``detection`` (P,) rows of the detections,
-    ascending; ``truth`` (P,) what they claim, an index into ``groups``; ``iou`` (P,); ``claims`` (5, P) whether the
-    detection counts at each of ``IOU_THRESHOLDS``; ``groups`` members of each merged truth.
+    ascending; ``truth`` (P,) what they claim, an index into ``ImageLayout.groups``; ``iou`` (P,); ``claims`` (5, P)
+    whether the detection counts at each of ``IOU_THRESHOLDS``.
     """
 
     scores: Floats
@@ -31,25 +46,28 @@ class ImageMatches:
     truth: Integers
     iou: Floats
     claims: NDArray[np.bool_]
-    groups: list[Integers]
 
 
-def match_image(record: DenseRecord, convention: Convention) -> ImageMatches:
-    """Match the detections of one image to its merged truths."""
-    return match_boxes(*convention_boxes(record, convention), record.scores, convention)
+def lay_out(record: DenseRecord, convention: Convention) -> ImageLayout:
+    """Merge the truths of an image and find each detection's best, in the convention's coordinates."""
+    return lay_out_boxes(*convention_boxes(record, convention), record.scores, convention.pixel)
 
 
-def match_boxes(boxes: Floats, truth_boxes: Floats, scores: Floats, convention: Convention) -> ImageMatches:
+def lay_out_boxes(boxes: Floats, truth_boxes: Floats, scores: Floats, pixel: float) -> ImageLayout:
     """The same for boxes (D, 4) and (M, 4) that are in the convention's coordinates already."""
-    merged, groups = merge_truths(truth_boxes, convention.pixel)
-    iou = overlaps(boxes, merged, convention.pixel)  # (D, G)
-    best, highest = _best_truths(iou)
-    order = np.argsort(-scores, kind="stable")
+    merged, groups = merge_truths(truth_boxes, pixel)
+    best, highest = _best_truths(overlaps(boxes, merged, pixel))
+    return ImageLayout(scores, np.argsort(-scores, kind="stable"), best, highest, groups)
+
+
+def match_layout(layout: ImageLayout, convention: Convention) -> ImageMatches:
+    """Which detections may be true positives by the convention's rules of claiming."""
+    best, highest, order, num_truths = layout.best, layout.highest, layout.order, len(layout.groups)
     if convention.claims_below_threshold:
-        detection, claims = _claims_at_any_overlap(best, highest, order, len(merged), convention.claims_last_truth)
+        detection, claims = _claims_at_any_overlap(best, highest, order, num_truths, convention.claims_last_truth)
     else:
-        detection, claims = _claims_at_each_threshold(best, highest, order, len(merged))
-    return ImageMatches(scores, len(merged), detection, best[detection], highest[detection], claims, groups)
+        detection, claims = _claims_at_each_threshold(best, highest, order, num_truths)
+    return ImageMatches(layout.scores, num_truths, detection, best[detection], highest[detection], claims)
 
 
 def _best_truths(iou: Floats) -> tuple[Integers, Floats]:
