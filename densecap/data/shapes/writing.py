@@ -17,8 +17,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Console
 
+from densecap.data.progress import image_progress
 from densecap.data.shapes.grammar import phrases
 from densecap.data.shapes.painting import paint
 from densecap.data.shapes.sampling import DEFAULT_SEED, FIRST_IDS, scene_of
@@ -101,9 +102,8 @@ def _write(folder: Path, recipe: dict[str, Any]) -> None:
 
 
 def _with_progress(ids: list[int]) -> Iterable[int]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True) as progress:
-        yield from progress.track(ids, description="Painting scenes")
+    with image_progress(Console(stderr=True)) as progress:
+        yield from progress.track(ids, description="painting scenes")
 
 
 def _dump(path: Path, content: Any) -> None:

@@ -1,0 +1,49 @@
+"""``download``: fetch the files of a data set from where their owners publish them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from densecap.data.downloads.fetching import fetch_all
+from densecap.data.downloads.table import files_of
+from densecap.data.downloads.transfer import OnProgress
+from densecap.data.folder_lock import folder_lock
+
+console = Console(stderr=True)
+
+
+def run(cfg: DictConfig) -> None:
+    """Bring ``cfg.data``'s files to ``cfg.data.root``: all or those ``cfg.only`` names; anew if ``cfg.force``."""
+    only = [cfg.only] if isinstance(cfg.only, str) else cfg.only
+    files = files_of(cfg.data.name, cfg.data.get("version"), only)
+    root = Path(cfg.data.root).expanduser()
+    root.mkdir(parents=True, exist_ok=True)
+    with folder_lock(root, lambda: _say(f"waiting for another process that downloads to {root}")):
+        fetch_all(files, root, bool(cfg.force), _say, _bar)
+    _say(f"all of it is in {root}; next: python -m densecap preprocess data={cfg.data.name}")
+
+
+def _say(text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+@contextmanager
+def _bar(description: str) -> Iterator[OnProgress]:
+    """A bar of bytes with rate and estimate; the rate counts only what arrives now, not what was there."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        task = progress.add_task(description, total=None)
+        move = progress.reset  # the first time, so that what was there before does not count as fetched now
+
+        def on_progress(done: int, total: int | None) -> None:
+            nonlocal move
+            move(task, completed=done, total=total)
+            move = progress.update
+
+        yield on_progress

@@ -1,0 +1,1 @@
+"""Fetching published data sets: the table of files, resumable transfer, checks, unpacking."""
