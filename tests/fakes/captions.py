@@ -5,9 +5,7 @@ import random
 import shutil
 from pathlib import Path
 
-ADJECTIVES = (
-    "a small, a large, the red, a blue striped, an old, two, some, a young, the wooden, many, a white"
-)
+ADJECTIVES = "a small, a large, the red, a blue striped, an old, two, some, a young, the wooden, many, a white"
 NOUNS = "dog, man, woman, group of people, t-shirt, frisbee, tennis racket, train, bird, car, tree, wall, street sign"
 VERBS = "standing, sitting, is riding, jumps, walks, running, that is parked, looks out, holding something, plays"
 PLACES = "on the grass, next to a river, in front of a building, at night, near the ocean, on top of a table"

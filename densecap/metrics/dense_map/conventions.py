@@ -12,6 +12,9 @@
 
 In all of them detections claim in order of score, whatever their words; a truth once claimed makes every later claimant
 false; truths that overlap by .7 or more are one truth with several references; scores tied keep their order.
+
+The port's own script decodes references from its vocabulary and leaves unknown words out of both sides before it calls
+its evaluator; the evaluator, which is what others copied, takes texts as they are given, and so does this.
 """
 
 from __future__ import annotations
