@@ -87,7 +87,12 @@ def load(path: str | Path) -> LoadedModel:
     return LoadedModel(model.eval(), own["config"], Path(path), own["data_name"])
 
 
-def newest(outputs: str | Path, name: str = "best") -> Path | None:
-    """The most recently written ``checkpoints/<name>*.ckpt`` under the outputs folder, or None."""
-    found = [path for path in Path(outputs).glob(f"**/checkpoints/{name}*.ckpt") if path.is_file()]
-    return max(found, key=lambda path: (path.stat().st_mtime, str(path)), default=None)
+def newest(outputs: str | Path, name: str | None = None) -> Path | None:
+    """A checkpoint of the run under the outputs folder that saved one last, or None: its best, else its last.
+
+    ``name`` asks for ``best`` or ``last`` alone.
+    """
+    names = [name] if name else ["best", "last"]
+    found = [path for each in names for path in Path(outputs).glob(f"**/checkpoints/{each}.ckpt") if path.is_file()]
+    latest = max(found, key=lambda path: (path.stat().st_mtime, str(path)), default=None)
+    return latest and min((path for path in found if path.parent == latest.parent), key=lambda p: names.index(p.stem))

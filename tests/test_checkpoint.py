@@ -32,6 +32,9 @@ def test_the_newest_best(tmp_path):
         folder.mkdir(parents=True)
         (folder / "best.ckpt").touch()
         os.utime(folder / "best.ckpt", (index * 100, 300 - index * 100))
+    assert checkpoint.newest(tmp_path).parts[-3:] == ("one", "checkpoints", "best.ckpt")
+    assert checkpoint.newest(tmp_path, "last") is None
     (tmp_path / "train" / "three" / "checkpoints" / "last.ckpt").touch()
-    assert checkpoint.newest(tmp_path).parts[-3] == "one"
-    assert checkpoint.newest(tmp_path, "last").parts[-3] == "three"
+    assert checkpoint.newest(tmp_path, "last").parts[-3:] == ("three", "checkpoints", "last.ckpt")
+    assert checkpoint.newest(tmp_path).parts[-3:] == ("three", "checkpoints", "best.ckpt")  # of the newest run
+    assert checkpoint.newest(tmp_path, "best").parts[-3] == "one"

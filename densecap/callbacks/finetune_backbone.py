@@ -26,9 +26,7 @@ class FinetuneBackbone(pl.Callback):
         if self.after_step is not None:
             pl_module.model.backbone.set_trainable(self.after_step >= 0 and trainer.world_size > 1)
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         if self._due(trainer):
             pl_module.model.backbone.set_trainable(True)
 

@@ -33,8 +33,8 @@ LEAST_AREA = 32 * 32
 class Findings:
     """Per image of the split: truth and proposal boxes, and detections, all in pixels of the stored image.
 
-    Per true box: ``right``, whether its caption is; and per true box of more than 32 x 32 pixels ``named``, whether some
-    detection overlaps it by half or more and has a phrase that is right there.
+    Per true box: ``right``, whether its caption is; and per true box of more than 32 x 32 pixels ``named``, whether
+    some detection overlaps it by half or more and has a phrase that is right there.
     """
 
     truth: list[Tensor] = field(default_factory=list)
@@ -81,7 +81,7 @@ class LearnedReport(pl.Callback):
         self._draw(findings, sheet)
         losses = {key: float(value) for key, value in trainer.callback_metrics.items() if key.startswith("val/loss")}
         console.print(self._table(findings, losses))
-        console.print(f"pictures of held-out scenes with predicted boxes and captions: {sheet}", soft_wrap=True)
+        console.print(f"pictures of the {self.split} split with predicted boxes and captions: {sheet}", soft_wrap=True)
         for logger in trainer.loggers:
             logger.log_metrics({f"{self.split}/{key}": value for key, value in findings.figures().items()})
 
