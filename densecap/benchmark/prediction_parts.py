@@ -161,8 +161,8 @@ class PredictionParts:
         return [select(item, size, self.detection)[0] for item, size in zip(self._proposals, self.sizes)]
 
     def _pool(self) -> Tensor:
-        maps = [[level[0] for level in levels] for levels in self._maps]
-        return self.model.localization.pool(maps, self._boxes, self.sizes)
+        groups = [([index], levels) for index, levels in enumerate(self._maps)]
+        return self.model.localization.pool(groups, self._boxes, self.sizes)
 
     def _recognise(self) -> tuple[Tensor, Tensor, Tensor]:
         codes = self.model.recognition(self._pooled)

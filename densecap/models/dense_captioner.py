@@ -12,7 +12,7 @@ from densecap.models.backbones.base import Backbone
 from densecap.models.conventions import conventions_of
 from densecap.models.decoders.base import Decoder
 from densecap.models.generation import GenerationSettings
-from densecap.models.localization.fcln import LocalizationLayer, SampledRegions, box_loss
+from densecap.models.localization.fcln import LocalizationLayer, MapGroup, SampledRegions, box_loss
 from densecap.models.losses import mean, objectness_loss, proposal_losses
 from densecap.models.recognition.fully_connected import Recognition
 from densecap.models.settings import DetectionSettings
@@ -56,9 +56,7 @@ class DenseCaptioner(nn.Module):
         if pretrained is not None:
             self.recognition.load_pretrained(pretrained)
 
-    def feature_maps(
-        self, images: Tensor, sizes: Sequence[tuple[int, int]]
-    ) -> list[tuple[list[int], tuple[Tensor, ...]]]:
+    def feature_maps(self, images: Tensor, sizes: Sequence[tuple[int, int]]) -> list[MapGroup]:
         """Feature maps of (B, 3, H, W) padded images, as groups (indices, maps) of images of one size.
 
         Each image is seen without its padding, so its result does not depend on what shares its batch.
@@ -77,16 +75,15 @@ class DenseCaptioner(nn.Module):
 
         ``generator`` (on the CPU) makes the sampling of regions repeatable.
         """
-        maps: list[list[Tensor]] = [[] for _ in batch.image_sizes]
+        groups = self.feature_maps(batch.images, batch.image_sizes)
         samples: list[SampledRegions] = [None] * len(batch)  # type: ignore[list-item]
         terms = []
-        for rows, levels in self.feature_maps(batch.images, batch.image_sizes):
-            for place, (index, proposals) in enumerate(zip(rows, self.localization.propose(levels))):
-                maps[index] = [level[place] for level in levels]
+        for rows, levels in groups:
+            for index, proposals in zip(rows, self.localization.propose(levels)):
                 truth, size = batch.regions[index].boxes, batch.image_sizes[index]
                 samples[index], term = self.localization.sample(proposals, truth, size, generator)
                 terms.append(term)
-        pooled = self.localization.pool(maps, [item.boxes for item in samples], batch.image_sizes)
+        pooled = self.localization.pool(groups, [item.boxes for item in samples], batch.image_sizes)
         return {**proposal_losses(terms), **self._recognition_losses(pooled, samples, batch)}
 
     def _recognition_losses(self, pooled: Tensor, samples: Sequence[SampledRegions], batch: Batch) -> dict[str, Tensor]:

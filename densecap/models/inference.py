@@ -38,13 +38,12 @@ def detect(
     The released code describes all proposals and suppresses afterwards; scores do not depend on captions, so
     suppressing first gives the same result for a fraction of the decoding.
     """
-    maps: list[list[Tensor]] = [[] for _ in sizes]
+    groups = model.feature_maps(images, sizes)
     boxes: list[Tensor] = [images.new_zeros((0, 4), dtype=torch.float32) for _ in sizes]
-    for rows, levels in model.feature_maps(images, sizes):
-        for place, (index, proposals) in enumerate(zip(rows, model.localization.propose(levels))):
-            maps[index] = [level[place] for level in levels]
+    for rows, levels in groups:
+        for index, proposals in zip(rows, model.localization.propose(levels)):
             boxes[index], _ = model.localization.select(proposals, sizes[index], settings)
-    codes = model.recognition(model.localization.pool(maps, boxes, sizes))
+    codes = model.recognition(model.localization.pool(groups, boxes, sizes))
     logits = model.recognition.objectness(codes)[:, 0].float()
     final = apply_transforms(torch.cat(boxes), model.recognition.box(codes).float())
     counts = [len(own) for own in boxes]
@@ -107,11 +106,7 @@ def caption_boxes(
         own.to(batch.device, torch.float32) * own.new_tensor(_scale(image, size), dtype=torch.float32).to(batch.device)
         for own, image, size in zip(boxes, images, sizes)
     ]
-    maps: list[list[Tensor]] = [[] for _ in sizes]
-    for rows, levels in model.feature_maps(batch, sizes):
-        for place, index in enumerate(rows):
-            maps[index] = [level[place] for level in levels]
-    codes = model.recognition(model.localization.pool(maps, resized, sizes))
+    codes = model.recognition(model.localization.pool(model.feature_maps(batch, sizes), resized, sizes))
     logits = model.recognition.objectness(codes)[:, 0].float()
     counts = [len(own) for own in resized]
     found = [Detections(*part) for part in zip(resized, logits.split(counts), codes.split(counts))]

@@ -43,17 +43,20 @@ def pooling_points_2016(
 
 
 def bilinear_sample(maps: Sequence[Tensor], which: Tensor, rows: Tensor, columns: Tensor, zeros: bool) -> Tensor:
-    """Sample (C, h, w) ``maps`` at ``rows`` x ``columns`` (R, S) of map ``which`` (R,); gives (R, C, S, S).
+    """Sample ``maps`` at ``rows`` x ``columns`` (R, S); gives (R, C, S, S).
 
-    Outside a map the border value counts, or 0 with ``zeros``. All maps are laid out as one table of cells, and each
-    sample is a weighted sum of four of its rows, so regions of many images and levels are pooled in one call.
+    Each of ``maps`` is (B, C, h, w) with its own B, h and w; ``which`` (R,) counts the B images of the first, then
+    those of the second and so on. Outside a map the border value counts, or 0 with ``zeros``. All maps are laid out as
+    one table of cells (without a copy for one whose channels lie last in memory), and each sample is a weighted sum of
+    four of its rows, so regions of many images and levels are pooled in one call.
     """
     count, size = rows.shape
-    channels = maps[0].shape[0]
-    table = torch.cat([item.reshape(channels, -1).T for item in maps])  # (cells, C)
-    heights = torch.tensor([item.shape[1] for item in maps], device=rows.device)[which, None]  # (R, 1)
-    widths = torch.tensor([item.shape[2] for item in maps], device=rows.device)[which, None]
-    starts = _starts(maps, rows.device)[which]
+    channels = maps[0].shape[1]
+    tables = [item.permute(0, 2, 3, 1).reshape(item.numel() // channels, channels) for item in maps]
+    table = torch.cat(tables) if len(tables) > 1 else tables[0]  # (cells, C)
+    sides = [tuple(item.shape[2:]) for item in maps for _ in range(item.shape[0])]
+    starts = torch.tensor([0] + [height * width for height, width in sides[:-1]]).cumsum(0).to(rows.device)[which]
+    heights, widths = torch.tensor(sides, device=rows.device)[which].split(1, dim=1)  # (R, 1)
     low_row, high_row, row_weights = _taps(rows, heights, zeros)
     low_column, high_column, column_weights = _taps(columns, widths, zeros)
     row_index = torch.stack((low_row, high_row), dim=-1)  # (R, S, 2)
@@ -67,11 +70,6 @@ def bilinear_sample(maps: Sequence[Tensor], which: Tensor, rows: Tensor, columns
         index.reshape(bags), table, mode="sum", per_sample_weights=weights.reshape(bags).to(table.dtype)
     )
     return pooled.reshape(count, size * size, channels).transpose(1, 2).reshape(count, channels, size, size)
-
-
-def _starts(maps: Sequence[Tensor], device: torch.device) -> Tensor:
-    cells = torch.tensor([0] + [item.shape[1] * item.shape[2] for item in maps[:-1]])
-    return cells.cumsum(0).to(device)
 
 
 def _taps(position: Tensor, cells: Tensor, zeros: bool) -> tuple[Tensor, Tensor, Tensor]:

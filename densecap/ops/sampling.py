@@ -53,12 +53,12 @@ def _label(
         none = torch.zeros(count, dtype=torch.bool, device=boxes.device)
         negative = ~none if outside is None else ~outside
         return none, torch.zeros(count, dtype=torch.int64, device=boxes.device), negative
-    iou = box_iou(boxes, truth, shrink=1.0 if densecap2016 else 0.0)  # (N, M)
-    best, assigned = iou.max(dim=1)
+    iou = box_iou(truth, boxes, shrink=1.0 if densecap2016 else 0.0)  # (M, N)
+    best, assigned = iou.max(dim=0)
     positive, negative = best > high, best < low
     if outside is not None:
         positive, negative = positive & ~outside, negative & ~outside
-    forced_iou, forced = iou.max(dim=0)  # (M,)
+    forced_iou, forced = iou.max(dim=1)  # (M,)
     if not densecap2016:
         touching = forced_iou > 0
         forced = forced[touching]

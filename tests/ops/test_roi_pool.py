@@ -30,13 +30,13 @@ def test_sampling_equals_grid_sample():
     columns = torch.rand(6, 7, generator=generator) * 15 - 2
     which = torch.zeros(6, dtype=torch.long)
     for zeros, padding in ((True, "zeros"), (False, "border")):
-        ours = bilinear_sample([features], which, rows, columns, zeros)
+        ours = bilinear_sample([features[None]], which, rows, columns, zeros)
         assert torch.allclose(ours, by_grid_sample(features, rows, columns, padding), atol=1e-5)
 
 
 def test_every_region_reads_its_own_map():
     generator = torch.Generator().manual_seed(1)
-    maps = [torch.randn(3, 6, 9, generator=generator), torch.randn(3, 4, 5, generator=generator)]
+    maps = [torch.randn(1, 3, 6, 9, generator=generator), torch.randn(1, 3, 4, 5, generator=generator)]
     rows, columns = torch.rand(4, 2, generator=generator) * 3, torch.rand(4, 2, generator=generator) * 4
     which = torch.tensor([1, 0, 1, 0])
     together = bilinear_sample(maps, which, rows, columns, False)
@@ -45,6 +45,17 @@ def test_every_region_reads_its_own_map():
             [maps[which[index]]], torch.zeros(1, dtype=torch.long), rows[[index]], columns[[index]], False
         )
         assert torch.allclose(together[index], alone[0])
+
+
+def test_images_of_one_size_share_a_map_and_any_memory_layout_will_do():
+    generator = torch.Generator().manual_seed(1)
+    pair, single = torch.randn(2, 3, 6, 9, generator=generator), torch.randn(1, 3, 4, 5, generator=generator)
+    rows, columns = torch.rand(4, 2, generator=generator) * 3, torch.rand(4, 2, generator=generator) * 4
+    which = torch.tensor([2, 0, 1, 1])
+    apart = bilinear_sample([pair[:1], pair[1:], single], which, rows, columns, False)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        together = bilinear_sample([pair.contiguous(memory_format=layout), single], which, rows, columns, False)
+        assert torch.equal(together, apart)
 
 
 def test_anchors_and_pooling_agree_where_a_cell_is():
@@ -75,14 +86,14 @@ def test_gradients_reach_features_and_boxes():
 
     def pool(features, boxes):
         rows, columns = pooling_points(boxes, 3, Level(16, 8.0))
-        return bilinear_sample([features], torch.zeros(3, dtype=torch.long), rows, columns, False)
+        return bilinear_sample([features[None]], torch.zeros(3, dtype=torch.long), rows, columns, False)
 
     assert torch.autograd.gradcheck(pool, (features, boxes))
 
 
 def test_no_regions():
     pooled = bilinear_sample(
-        [torch.randn(4, 5, 6)], torch.zeros(0, dtype=torch.long), torch.zeros(0, 7), torch.zeros(0, 7), False
+        [torch.randn(1, 4, 5, 6)], torch.zeros(0, dtype=torch.long), torch.zeros(0, 7), torch.zeros(0, 7), False
     )
     assert pooled.shape == (0, 4, 7, 7)
 

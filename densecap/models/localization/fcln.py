@@ -13,7 +13,7 @@ from densecap.models.conventions import Conventions
 from densecap.models.localization.proposals import ProposalNetwork, Proposals
 from densecap.models.settings import DetectionSettings
 from densecap.ops.anchors import DENSECAP_ANCHORS, Level
-from densecap.ops.boxes import clip_boxes, invert_transforms
+from densecap.ops.boxes import apply_transforms, clip_boxes, invert_transforms
 from densecap.ops.clip_2016 import clip_boxes_2016
 from densecap.ops.nms import nms
 from densecap.ops.roi_pool import assign_levels, bilinear_sample, pooling_points, pooling_points_2016
@@ -21,6 +21,10 @@ from densecap.ops.sampling import Sample, sample_regions
 
 #: A target beyond this is left out of the box losses (the released code's only guard).
 MAX_TRANSFORM = 10.0
+
+
+#: Images of one size: their indices in the batch, and one (B, C, h, w) map a level.
+MapGroup = tuple[list[int], tuple[Tensor, ...]]
 
 
 class SampledRegions(NamedTuple):
@@ -80,14 +84,17 @@ class LocalizationLayer(nn.Module):
             boxes, truth, self.region_batch_size, self.high_iou, self.low_iou, outside, rules.biased_overlap, generator
         )
         rows = torch.cat((chosen.positive, chosen.negative))
-        return SampledRegions(boxes[rows], chosen.truth), self._terms(proposals, chosen, truth)
+        learnt = apply_transforms(proposals.anchors[rows], proposals.transforms[rows])
+        learnt = clip_boxes(learnt, height, width) if rules.clip_training else learnt
+        return SampledRegions(learnt, chosen.truth), self._terms(proposals, chosen, truth)
 
     def _terms(self, proposals: Proposals, chosen: Sample, truth: Tensor) -> dict[str, Tensor]:
-        scores = F.log_softmax(proposals.scores, dim=1)
+        positive = F.log_softmax(proposals.scores[chosen.positive], dim=1)
+        negative = F.log_softmax(proposals.scores[chosen.negative], dim=1)
         targets = invert_transforms(proposals.anchors[chosen.positive], truth[chosen.truth])
         return {
-            "positive": -scores[chosen.positive, 0],
-            "negative": -scores[chosen.negative, 1],
+            "positive": -positive[:, 0],
+            "negative": -negative[:, 1],
             "box": box_loss(proposals.transforms[chosen.positive], targets),
             "decay": 0.5 * self.box_decay * proposals.transforms.square().sum()[None],
         }
@@ -107,21 +114,24 @@ class LocalizationLayer(nn.Module):
         kept = nms(boxes, scores, settings.proposal_nms_iou, settings.max_proposals)
         return boxes[kept], scores[kept]
 
-    def pool(
-        self, maps: Sequence[Sequence[Tensor]], boxes: Sequence[Tensor], sizes: Sequence[tuple[int, int]]
-    ) -> Tensor:
-        """Features (N, C, P, P) of all boxes of all images: ``maps[b][l]`` is the (C, h, w) map of image b, level l."""
-        levels = self.network.geometry
-        which, rows, columns = [], [], []
-        for index, (own, image_size) in enumerate(zip(boxes, sizes)):
-            level = assign_levels(own, levels)  # (R,)
-            which.append(level + index * len(levels))
-            row, column = self._points(own, level, maps[index], image_size)
-            rows.append(row)
-            columns.append(column)
-        flat = [item for image in maps for item in image]
-        zeros = self.conventions.misregistered_pooling
-        return bilinear_sample(flat, torch.cat(which), torch.cat(rows), torch.cat(columns), zeros)
+    def pool(self, groups: Sequence[MapGroup], boxes: Sequence[Tensor], sizes: Sequence[tuple[int, int]]) -> Tensor:
+        """Features (N, C, P, P) of all (R, 4) ``boxes`` of all images, in the order of the images.
+
+        ``groups`` are images of one size: their indices (B of them) and one (B, C, h, w) map a level.
+        """
+        which: dict[int, Tensor] = {}
+        points: dict[int, tuple[Tensor, Tensor]] = {}
+        before = 0
+        for members, maps in groups:
+            for place, index in enumerate(members):
+                level = assign_levels(boxes[index], self.network.geometry)  # (R,)
+                which[index] = before + level * len(members) + place
+                points[index] = self._points(boxes[index], level, maps, sizes[index])
+            before += len(maps) * len(members)
+        rows, columns = (torch.cat(items) for items in zip(*(points[index] for index in range(len(boxes)))))
+        flat = [item for _, maps in groups for item in maps]
+        owners = torch.cat([which[index] for index in range(len(boxes))])
+        return bilinear_sample(flat, owners, rows, columns, self.conventions.misregistered_pooling)
 
     def _points(
         self, boxes: Tensor, level: Tensor, maps: Sequence[Tensor], image_size: tuple[int, int]

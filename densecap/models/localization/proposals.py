@@ -16,6 +16,7 @@ class Proposals(NamedTuple):
     """All proposals of one image; rows run over levels, anchors, map rows, map columns.
 
     ``anchors``, ``transforms``, ``boxes`` (N, 4) in pixels of the image; ``scores`` (N, 2), region and background.
+    ``boxes`` carry no gradient: few of them are learnt from, and those are made anew from their transforms.
     """
 
     anchors: Tensor
@@ -48,7 +49,7 @@ class ProposalNetwork(nn.Module):
         for layer, deviation in ((self.conv, 0.01), (self.score_branch, 0.01), (self.box_branch, 0.0)):
             nn.init.normal_(layer.weight, std=deviation)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        self._cache: dict[tuple, list[Tensor]] = {}
+        self._cache: dict[tuple, Tensor] = {}
 
     def forward(self, maps: Sequence[Tensor]) -> list[Proposals]:
         """Proposals of each of B images of one size from their (B, C, h, w) ``maps``, one a level."""
@@ -58,8 +59,9 @@ class ProposalNetwork(nn.Module):
             transforms.append(self._flatten(self.box_branch(hidden), 4))
             scores.append(self._flatten(self.score_branch(hidden), 2))
         all_transforms, all_scores = torch.cat(transforms, dim=1).float(), torch.cat(scores, dim=1).float()
-        anchors = torch.cat(self._anchors(maps))  # (N, 4)
-        boxes = apply_transforms(anchors.expand_as(all_transforms), all_transforms)
+        anchors = self._anchors(maps)  # (N, 4)
+        with torch.no_grad():
+            boxes = apply_transforms(anchors.expand_as(all_transforms), all_transforms)
         return [Proposals(anchors, *rows) for rows in zip(all_transforms, boxes, all_scores)]
 
     def _flatten(self, maps: Tensor, width: int) -> Tensor:
@@ -68,13 +70,14 @@ class ProposalNetwork(nn.Module):
         split = maps.reshape(batch, self.num_anchors, width, height, columns).permute(0, 1, 3, 4, 2)
         return split.reshape(batch, self.num_anchors * height * columns, width)
 
-    def _anchors(self, maps: Sequence[Tensor]) -> list[Tensor]:
+    def _anchors(self, maps: Sequence[Tensor]) -> Tensor:
         key = (maps[0].device, *(tuple(item.shape[-2:]) for item in maps))
         if key not in self._cache:
             if len(self._cache) > 64:
                 self._cache.clear()
-            self._cache[key] = [
+            levels = [
                 anchor_boxes(item.shape[-2], item.shape[-1], level, torch.tensor(sizes, device=item.device))
                 for item, level, sizes in zip(maps, self.geometry, self.anchors)
             ]
+            self._cache[key] = torch.cat(levels)
         return self._cache[key]
