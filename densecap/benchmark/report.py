@@ -3,8 +3,8 @@
 The file: ``version`` (1), ``machine`` (see ``machine.describe``), ``product_rate`` (operations a second of a large
 matrix product, by precision), ``settings`` (the resolved configuration) and ``results``, one object a part: ``part``,
 ``precision``, ``seconds`` (median, quartiles, best), ``repeats``, ``images`` worked on in one repetition,
-``images_per_second``, ``operations`` (of its matrix products; null without any), ``floor_seconds`` and ``ratio`` (median
-over floor), ``floor`` (what that is: arithmetic or plain loop), ``peak_memory_bytes`` and ``note``.
+``images_per_second``, ``operations`` (of its matrix products; null without any), ``floor_seconds`` and ``ratio``
+(median over floor), ``floor`` (what that is: arithmetic or plain loop), ``peak_memory_bytes`` and ``note``.
 """
 
 from __future__ import annotations

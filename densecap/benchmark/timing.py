@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import statistics
 import sys
@@ -68,10 +69,9 @@ def reset_peak_memory(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     else:
-        try:
+        # Not Linux, or not allowed: the peak is that of the process so far.
+        with contextlib.suppress(OSError):
             RESET.write_text("5")
-        except OSError:
-            pass  # not Linux, or not allowed: the peak is that of the process so far
 
 
 def peak_memory(device: torch.device) -> int:

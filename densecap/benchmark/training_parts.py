@@ -16,7 +16,7 @@ from densecap.structures import Batch
 
 
 class TrainingParts:
-    """Steps of ``model`` on one ``batch``, which is on the model's device; ``precision`` gives the context of the losses.
+    """Steps of ``model`` on one ``batch``, which is on its device; ``precision`` gives the context of the losses.
 
     The weights do change, so predict before.
     """
