@@ -65,7 +65,7 @@ class LearnedReport(pl.Callback):
     """
 
     def __init__(
-        self, split: str = "test", num_images: int = 200, sheet_images: int = 8, sheet_score: float = 0.5
+        self, split: str = "test", num_images: int = 200, sheet_images: int = 9, sheet_score: float = 0.5
     ) -> None:
         self.split, self.num_images = split, num_images
         self.sheet_images, self.sheet_score = sheet_images, sheet_score
@@ -109,7 +109,7 @@ class LearnedReport(pl.Callback):
             drawn.append(draw_regions(image_from_tensor(image), kept))
         if drawn:
             temporary = path.with_suffix(".tmp.jpg")
-            contact_sheet(drawn, columns=4).save(temporary, quality=90)
+            contact_sheet(drawn, columns=3).save(temporary, quality=90)
             temporary.replace(path)
 
 
