@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 
@@ -24,8 +27,21 @@ class BestAndLast(ModelCheckpoint):
             monitor=monitor,
             mode=mode,
             save_last=True,
-            save_on_exception=True,
             auto_insert_metric_name=False,
             enable_version_counter=False,
             every_n_train_steps=every_n_train_steps,
         )
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The last state is the last one, also where a limit of steps ends a run between validations."""
+        super().on_train_end(trainer, pl_module)
+        self._save_last_state(trainer)
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Keep what an interrupted run has learned, so that ``ckpt=last`` can go on."""
+        if trainer.training and trainer.global_step > 0:
+            self._save_last_state(trainer)
+
+    def _save_last_state(self, trainer: pl.Trainer) -> None:
+        if self.dirpath and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            trainer.save_checkpoint(Path(self.dirpath) / "last.ckpt")
