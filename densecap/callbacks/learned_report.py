@@ -156,7 +156,7 @@ def _true_boxes(source: RegionFile, index: int, image: Tensor) -> Tensor:
 def _phrases(source: RegionFile) -> Callable[[int, Any], frozenset[str]]:
     """A function from an image's index and a box to the phrases that are true there."""
     if source.attrs["name"] == "shapes":
-        seed = int(source.attrs["provenance"].get("options", {}).get("seed", 2016))
+        seed = int(source.attrs["provenance"]["options"]["reader"]["seed"])
         return lambda index, box: true_phrases_of_box(int(source.ids[index]), box, seed)
     vocabulary = source.vocabulary
 
