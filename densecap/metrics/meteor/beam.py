@@ -8,6 +8,7 @@ tried later and the path that leaves the word unmatched, but not the path that t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +72,7 @@ def search(problem: BeamProblem) -> np.ndarray:
 
 
 class _Table:
-    """Where the matches of each pair and word begin, and the bits of the candidate that each match uses."""
+    """Where the matches of each pair and word begin."""
 
     def __init__(self, problem: BeamProblem) -> None:
         lengths = problem.reference_lengths
@@ -82,17 +83,6 @@ class _Table:
         self.fixed = np.zeros(len(self.counts), np.bool_)
         self.fixed[words[problem.fixed]] = True
         self.distance = np.abs(problem.start - problem.candidate_start)
-        self.bits = _bits(problem)
-
-
-def _bits(problem: BeamProblem) -> np.ndarray:
-    """The words of the candidate that each match uses: uint64 (M, K)."""
-    columns = int(problem.candidate_lengths.max()) // 64 + 1
-    bits = np.zeros((len(problem.pair), columns), np.uint64)
-    row, within = spread(problem.candidate_length)
-    word = problem.candidate_start[row] + within
-    np.bitwise_or.at(bits, (row, word // 64), np.uint64(1) << (word % 64).astype(np.uint64))
-    return bits
 
 
 def _roots(problem: BeamProblem) -> _Paths:
@@ -126,7 +116,8 @@ def _advance(
     grown.gain[matched] += problem.gain[match]
     grown.next_free[matched] = position + problem.length[match]
     grown.candidate_end[matched] = (problem.candidate_start + problem.candidate_length)[match]
-    grown.used[matched] |= table.bits[match]
+    for rows, column, bit in _bits(problem, match):
+        grown.used[matched[rows], column] |= bit
     order = _order(grown)
     order = order[_rank(grown.pair[order]) < problem.width]
     return grown.take(order), parents[order], taken[order]
@@ -144,12 +135,31 @@ def _grow(
     parents, within = spread(children)
     skips = within == offered[parents]
     taken = np.where(skips, _LEFT_OUT, table.firsts[word][parents] + within)
-    fits = skips | ~(paths.used[parents] & table.bits[taken]).any(axis=1)
+    fits = skips.copy()
+    tried = np.flatnonzero(~skips)
+    fits[tried] = _fit(problem, paths.used, parents[tried], taken[tried])
     booked = np.where(fits & ~skips, table.distance[taken], 0)
     before = np.cumsum(booked) - booked
     extra = before - before[(np.cumsum(children) - children)[parents]]
     kept = np.flatnonzero(fits)
     return parents[kept], taken[kept], extra[kept]
+
+
+def _fit(problem: BeamProblem, used: np.ndarray, parents: np.ndarray, matches: np.ndarray) -> np.ndarray:
+    """Whether each match (n,) leaves alone the words of the candidate that its path has used: bool (n,)."""
+    fit = np.ones(len(matches), np.bool_)
+    for rows, column, bit in _bits(problem, matches):
+        fit[rows] &= used[parents[rows], column] & bit == 0
+    return fit
+
+
+def _bits(problem: BeamProblem, matches: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The words of the candidate that matches (n,) use, one per match and turn: which matches, column and bit."""
+    rows = np.arange(len(matches))
+    for offset in range(int(problem.candidate_length.max())):
+        rows = rows[problem.candidate_length[matches[rows]] > offset]
+        word = problem.candidate_start[matches[rows]] + offset
+        yield rows, word // 64, np.uint64(1) << (word % 64).astype(np.uint64)
 
 
 def _order(paths: _Paths) -> np.ndarray:

@@ -42,20 +42,16 @@ def build_index(table: Path, folder: Path) -> None:
 def _read(table: Path, words: _Numbers) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Blocks of source and target phrases, each (n, 7) word numbers padded with 0, in the order of the file."""
     from rich.console import Console  # here, because most starts find an index and build nothing
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f}%"),
-        TimeRemainingColumn(),
-    )
-    with table.open("rb") as raw, Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Indexing METEOR's paraphrases, once", total=table.stat().st_size)
+    console = Console(stderr=True)
+    console.print("Indexing METEOR's paraphrases: once, about 15 seconds")
+    with table.open("rb") as raw, Progress(BarColumn(), TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("", total=table.stat().st_size)
         with gzip.open(raw, "rt", encoding="utf-8", errors="replace", newline="\n") as text:
             while lines := list(islice(text, _LINES_PER_BLOCK)):
                 yield _numbers(lines[1::3], words), _numbers(lines[2::3], words)
-                progress.update(task, completed=raw.tell())
+                bar.update(task, completed=raw.tell())
 
 
 def _numbers(lines: list[str], words: _Numbers) -> np.ndarray:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from densecap.metrics.meteor.statistics import CANDIDATE_MATCHED, CHUNKS, COLUMNS, REFERENCE_MATCHED
 
 _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.2, 0.6, 0.75
-_MODULE_WEIGHTS = np.array([1.0, 0.6, 0.8, 0.6])
+_MODULE_WEIGHTS = (1.0, 0.6, 0.8, 0.6)
 
 
 def scores(statistics: np.ndarray) -> np.ndarray:
-    """Scores (...,) float64 of statistics (..., 23); 0 where nothing matches or a side is empty."""
+    """Scores (...,) float64 of statistics (..., 23); 0 where nothing matches or a side is empty.
+
+    The order of the operations is the Java scorer's, to the last bit, because equal scores decide between references.
+    """
     rows = np.asarray(statistics, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         precision = _weighted(rows, 0) / _length(rows, 0)
@@ -19,7 +24,7 @@ def scores(statistics: np.ndarray) -> np.ndarray:
         mean = 1.0 / ((1.0 - _ALPHA) / precision + _ALPHA / recall)
         matched = (rows[..., CANDIDATE_MATCHED] + rows[..., REFERENCE_MATCHED]) / 2
         fragmentation = np.where(_is_perfect(rows), 0.0, rows[..., CHUNKS] / matched)
-        value = mean * (1.0 - _GAMMA * fragmentation**_BETA)
+        value = mean * (1.0 - _GAMMA * _power(fragmentation))
     return np.nan_to_num(value, nan=0.0)
 
 
@@ -37,8 +42,17 @@ def corpus_score(statistics: np.ndarray) -> float:
 
 def _weighted(rows: np.ndarray, side: int) -> np.ndarray:
     """Matched words, weighted by module and by content against function; ``side`` 0 candidate, 1 reference."""
-    content, function = rows[..., 4 + side : 20 : 4], rows[..., 6 + side : 20 : 4]
-    return ((_DELTA * content + (1.0 - _DELTA) * function) * _MODULE_WEIGHTS).sum(axis=-1)
+    total = np.zeros(rows.shape[:-1])
+    for kind, share in ((0, _DELTA), (2, 1.0 - _DELTA)):
+        for module, weight in enumerate(_MODULE_WEIGHTS):
+            total = total + rows[..., 4 + 4 * module + kind + side] * weight * share
+    return total
+
+
+def _power(fragmentation: np.ndarray) -> np.ndarray:
+    """Each value (...) to the power beta; numpy's own power differs in the last bit."""
+    values, place = np.unique(fragmentation, return_inverse=True)
+    return np.array([math.pow(value, _BETA) for value in values])[place].reshape(fragmentation.shape)
 
 
 def _length(rows: np.ndarray, side: int) -> np.ndarray:
