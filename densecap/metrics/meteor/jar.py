@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import tempfile
 import threading
@@ -67,8 +68,8 @@ class JarEngine:
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout, self._messages):
-            if pipe is not None:
-                pipe.close()
+            with contextlib.suppress(OSError):  # what was not sent to a dead process
+                cast(IO[bytes], pipe).close()
 
     def __enter__(self) -> JarEngine:
         return self

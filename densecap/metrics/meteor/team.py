@@ -5,6 +5,7 @@ Workers are plain programs rather than forks, so that they neither copy a large 
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import signal
 import subprocess
@@ -56,8 +57,8 @@ class Team:
             worker.kill()
             worker.wait()
             for pipe in (worker.stdin, worker.stdout):
-                if pipe is not None:
-                    pipe.close()
+                with contextlib.suppress(OSError):  # what was not sent to a dead process
+                    cast(IO[bytes], pipe).close()
         self._workers = []
 
     def __enter__(self) -> Team:
