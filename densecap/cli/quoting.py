@@ -16,7 +16,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
-FREE_TEXT = frozenset({"source", "ckpt", "init", "path", "query", "boxes", "index", "output", "data.splits"})
+FREE_TEXT = frozenset(
+    {"source", "ckpt", "init", "predictions", "path", "query", "boxes", "index", "output", "data.splits"}
+)
 #: Endings of keys that hold a path wherever they are: ``output.dir``, ``model.backbone.weights``, ``save_dir``.
 FREE_TEXT_PATTERNS = (
     "paths.*",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,11 +17,11 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from densecap import checkpoint
 from densecap.checkpoint import LoadedModel
+from densecap.commands.fresh_folder import make_fresh_folder, typed
+from densecap.commands.progress import model_progress
 from densecap.commands.run_record import write_run_record
 from densecap.errors import UserError
 from densecap.prediction.loop import Outcome, predict_files
@@ -47,33 +46,12 @@ def run(cfg: DictConfig) -> int:
             return _predict(cfg, paths, formats, stream, device, console)
     folder = Path(directory).expanduser()
     try:
-        if not _typed("output.dir"):
+        if not typed("output.dir"):
             folder = make_fresh_folder(folder)
             write_run_record(folder, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
         return _predict(cfg, paths, formats, folder, device, console)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror or error}") from error
-
-
-def make_fresh_folder(wanted: Path) -> Path:
-    """A new folder of that name, with a number behind it when there is one already: predict, predict-2, predict-3."""
-    wanted.parent.mkdir(parents=True, exist_ok=True)
-    for number in itertools.count(1):
-        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        return folder
-    raise AssertionError("unreachable")
-
-
-def _typed(key: str) -> bool:
-    """Whether an option, or the group it is in, was given on the command line; in a script every option is."""
-    if not HydraConfig.initialized():
-        return True
-    typed = {override.lstrip("+~").split("=")[0] for override in HydraConfig.get().overrides.task}
-    return key in typed or key.partition(".")[0] in typed
 
 
 def _source(cfg: DictConfig) -> str | list[str]:
@@ -83,7 +61,8 @@ def _source(cfg: DictConfig) -> str | list[str]:
     return source if isinstance(source, str) else [str(item) for item in source]
 
 
-def _positive(cfg: DictConfig, key: str) -> int:
+def positive(cfg: DictConfig, key: str) -> int:
+    """A whole number above 0; errors: UserError."""
     if not isinstance(cfg[key], int) or cfg[key] < 1:
         raise UserError(f"{key} is a whole number above 0, got {cfg[key]}")
     return cfg[key]
@@ -116,8 +95,8 @@ def _predict(
         console.print("this model was trained on generated scenes: it knows nothing but coloured shapes")
     model = loaded.model.to(device)
     if cfg.get("image_size"):
-        model.image_size = _positive(cfg, "image_size")
-    batch_size = _positive(cfg, "batch_size")
+        model.image_size = positive(cfg, "image_size")
+    batch_size = positive(cfg, "batch_size")
     detection = typed_settings(cfg, "detection", model.detection)
     generation = typed_settings(cfg, "generation", model.generation)
     writers = open_writers(formats, target, model_card(loaded, detection, generation))
@@ -136,7 +115,7 @@ def _predict(
                 "detection.max_proposals, or device=cpu"
             ) from error
 
-    with _progress(console) as progress:
+    with model_progress(console) as progress:
         bar = progress.add_task("describing", total=len(paths))
 
         def report(picture: Picture) -> None:
@@ -179,7 +158,7 @@ def typed_settings(cfg: DictConfig, group: str, trained: Settings) -> Settings:
     values = {
         key: value
         for key, value in node.items()
-        if key in known and _typed(f"{group}.{key}") and not (in_script and value is None)
+        if key in known and typed(f"{group}.{key}") and not (in_script and value is None)
     }
     return dataclasses.replace(trained, **values)  # type: ignore[type-var]
 
@@ -213,21 +192,6 @@ def exit_status(outcome: Outcome) -> int:
     if outcome.errors:
         return 1 if outcome.images else 2
     return 0
-
-
-class _Rate(ProgressColumn):
-    """Images a second, or seconds an image when that is slow."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        if not speed:
-            return Text("")
-        return Text(f"{speed:.1f} images/s" if speed >= 1 else f"{1 / speed:.1f} s/image")
-
-
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 def _say(console: Console, outcome: Outcome, wanted: int, target: Path | TextIO, formats: Sequence[str]) -> None:

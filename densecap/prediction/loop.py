@@ -112,7 +112,7 @@ def _predict_batch(
     middle = time.perf_counter()
     for item, image, regions in zip(names, images, described, strict=True):
         prediction = Prediction(item.image_id, str(item.path), image.shape[-1], image.shape[-2], regions)
-        _check_finite(prediction)
+        check_finite(prediction)
         with unbroken():
             for writer in writers:
                 writer.add(prediction)
@@ -125,7 +125,8 @@ def _predict_batch(
     outcome.stages["write"] += time.perf_counter() - middle
 
 
-def _check_finite(prediction: Prediction) -> None:
+def check_finite(prediction: Prediction) -> None:
+    """Errors: UserError when a number of a prediction is not finite."""
     for region in prediction.regions:
         if not all(map(math.isfinite, (*region.box, region.score, region.log_prob))):
             raise UserError(

@@ -1,0 +1,101 @@
+"""``eval``: score a model, or predictions of any known format, on a split of a data set.
+
+Writes report.json (``densecap.evaluation.schema``), report.html and, with a model, predictions.json and, for the
+captions of true boxes, predictions_on_truth.json. Exit status: 0, or 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from densecap.commands.fresh_folder import make_fresh_folder, typed, typed_keys
+from densecap.commands.preprocess import prepare
+from densecap.commands.run_record import write_run_record
+from densecap.data.hdf5 import RegionFile
+from densecap.errors import UserError
+from densecap.evaluation.figures import Choice
+from densecap.evaluation.formats.table import read_predictions
+from densecap.evaluation.result import Evaluation
+from densecap.evaluation.schema import write_report
+from densecap.evaluation.scoring import Inputs, evaluate
+from densecap.evaluation.table import show
+from densecap.evaluation.truth import Truth
+
+#: Options of metrics that count here; the others are for training.
+METRIC_OPTIONS = (
+    "metric.language_meteor.max_captions",
+    "metric.proposal_recall.counts",
+    "metric.proposal_recall.iou_thresholds",
+)
+
+
+def run(cfg: DictConfig) -> int:
+    """Evaluate as the config says."""
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    choice = _choice(cfg)
+    given = cfg.get("predictions")
+    if given and cfg.get("ckpt"):
+        raise UserError("give ckpt=PATH to score a model or predictions=FILE to score a file, not both")
+    try:
+        if given:
+            predicted = read_predictions(Path(str(given)).expanduser())
+            console.print(f"{predicted.path} is read as {predicted.format}")
+            inputs = Inputs(_truth(cfg, console), predicted, strict=bool(cfg.check_coordinates))
+            folder = _folder(cfg)
+        else:
+            from densecap.commands.eval_model import find_model, run_on_split
+
+            model = find_model(cfg, console)
+            truth = _truth(cfg, console)
+            folder = _folder(cfg)
+            outcome = run_on_split(cfg, model, truth, choice, folder, console)
+            if outcome is None:
+                return 130
+            inputs = outcome
+        inputs.meteor_backend, inputs.meteor_processes = str(cfg.meteor.backend), cfg.meteor.processes
+        evaluation = evaluate(inputs, choice, console.print)
+        _write(evaluation, folder)
+    except OSError as error:
+        raise UserError(f"cannot write the evaluation: {error}") from error
+    show(evaluation.report, Console(highlight=False, markup=False))
+    console.print(f"written to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    return 0
+
+
+def _choice(cfg: DictConfig) -> Choice:
+    """Errors: UserError for a name that does not exist, or an option of a metric that has no effect here."""
+    for key in typed_keys("metric."):
+        if key not in METRIC_OPTIONS:
+            raise UserError(
+                f"{key} has no use in eval, which has convention=[...], meteor.backend and meteor.processes"
+            )
+    conventions = (cfg.convention,) if isinstance(cfg.convention, str) else tuple(map(str, cfg.convention or ()))
+    language = cfg.metric.get("language_meteor") or {}
+    return Choice(tuple(map(str, cfg.metric)), conventions, str(cfg.protocol), language.get("max_captions"))
+
+
+def _truth(cfg: DictConfig, console: Console) -> Truth:
+    """The split, from the prepared file, which is made first when it is missing."""
+    return Truth(RegionFile(prepare(cfg.data, console=console)), str(cfg.split), cfg.max_images)
+
+
+def _folder(cfg: DictConfig) -> Path:
+    folder = Path(str(cfg.output.dir)).expanduser()
+    if typed("output.dir"):
+        folder.mkdir(parents=True, exist_ok=True)
+    else:
+        folder = make_fresh_folder(folder)
+        write_run_record(folder, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+    return folder
+
+
+def _write(evaluation: Evaluation, folder: Path) -> None:
+    write_report(folder / "report.json", evaluation.report)
+    try:
+        from densecap.report.page import write_page
+    except ImportError:
+        return
+    write_page(folder / "report.html", evaluation)

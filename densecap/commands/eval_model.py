@@ -1,0 +1,97 @@
+"""The half of ``eval`` that runs a model over a split; imported only when there is a model to run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from densecap import checkpoint
+from densecap.builder import build
+from densecap.checkpoint import LoadedModel
+from densecap.commands.predict import choose_device, find_checkpoint, model_card, positive, typed_settings
+from densecap.commands.progress import model_progress
+from densecap.evaluation.figures import Choice
+from densecap.evaluation.formats.table import read_predictions
+from densecap.evaluation.model_pass import Wanted, run_model
+from densecap.evaluation.scoring import Inputs
+from densecap.evaluation.truth import Truth
+from densecap.models.generation import GenerationSettings
+from densecap.models.settings import DetectionSettings
+from densecap.prediction.writers import JsonWriter
+
+#: The file of each protocol.
+FILES = {"predicted": "predictions.json", "truth": "predictions_on_truth.json"}
+
+
+@dataclass
+class ReadyModel:
+    """A model on its device, and what it is to do there."""
+
+    loaded: LoadedModel
+    wanted: Wanted
+    batch_size: int
+
+
+def find_model(cfg: DictConfig, console: Console) -> ReadyModel:
+    """Errors: UserError for a checkpoint, a device or a setting that cannot be used."""
+    device = choose_device(cfg.get("device") or "auto")
+    batch_size = positive(cfg, "batch_size")
+    loaded = checkpoint.load(find_checkpoint(cfg, console))
+    model = loaded.model.to(device)
+    if cfg.get("image_size"):
+        model.image_size = positive(cfg, "image_size")
+    detection = typed_settings(cfg, "detection", model.detection)
+    generation = typed_settings(cfg, "generation", model.generation)
+    return ReadyModel(loaded, _wanted(cfg, detection, generation), batch_size)
+
+
+def _wanted(cfg: DictConfig, detection: DetectionSettings, generation: GenerationSettings) -> Wanted:
+    recall = cfg.metric.get("proposal_recall")
+    return Wanted(detection, generation, None if recall is None else build(recall), "perplexity" in cfg.metric)
+
+
+def run_on_split(
+    cfg: DictConfig, ready: ReadyModel, truth: Truth, choice: Choice, folder: Path, console: Console
+) -> Inputs | None:
+    """Write what the model says about the split and read it back; None after Ctrl-C, which keeps what was done.
+
+    What is scored is what the files hold, so scoring them again gives the same figures.
+    """
+    wanted, loaded = ready.wanted, ready.loaded
+    if loaded.data_name != truth.name:
+        console.print(f"the model was trained on {loaded.data_name}, it is evaluated on {truth.name}")
+    card = model_card(loaded, wanted.detection, wanted.generation) | {"vocabulary": loaded.model.vocabulary.words}
+    writers = {name: JsonWriter(folder / FILES[name], card) for name in choice.protocols}
+    start, done = time.perf_counter(), 0
+    figures = None
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        progress.advance(bar, count)
+
+    try:
+        with model_progress(console) as progress:
+            bar = progress.add_task("describing", total=len(truth.images))
+            figures = run_model(loaded.model, truth, wanted, dict(writers), ready.batch_size, advance)
+    except KeyboardInterrupt:
+        console.print(f"interrupted after {done} of {len(truth.images)} images; what was done is kept in {folder}")
+    except BaseException:
+        for writer in writers.values():
+            writer.discard()
+        raise
+    seconds = time.perf_counter() - start
+    timing = {"images": done, "seconds": round(seconds, 3), "images_per_second": round(done / seconds, 3)}
+    for writer in writers.values():
+        writer.close({"complete": figures is not None, "errors": [], "timing": timing})
+    if figures is None:
+        return None
+    console.print(f"described {done} images in {seconds:.1f} s, {done / seconds:.2f} images/s")
+    files = {name: read_predictions(folder / FILES[name]) for name in writers}
+    report = {**figures.to_json(wanted), "images_per_second": timing["images_per_second"]}
+    predicted = files.get("predicted") or files["truth"]
+    return Inputs(truth, predicted, files.get("truth"), report, strict=False)

@@ -1,0 +1,1 @@
+"""Formats of predictions files, one a module; ``table`` recognises and reads any of them."""

@@ -1,0 +1,131 @@
+"""A model over the images of a split: both protocols, proposals and perplexity from one run of the backbone each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from densecap.data.images import decode_image
+from densecap.evaluation.seen import SeenPictures
+from densecap.evaluation.truth import Truth, TruthImage
+from densecap.metrics.dense_modules import ProposalRecallMetric
+from densecap.metrics.perplexity import perplexity
+from densecap.models.dense_captioner import DenseCaptioner
+from densecap.models.generation import GenerationSettings
+from densecap.models.settings import DetectionSettings
+from densecap.prediction.loop import check_finite
+from densecap.prediction.writers import Writer
+from densecap.structures import Prediction, RegionPrediction
+from densecap.text.cleaning import clean_words
+
+
+@dataclass
+class Wanted:
+    """What the model is asked for, and the settings it is asked with."""
+
+    detection: DetectionSettings
+    generation: GenerationSettings
+    proposal_recall: ProposalRecallMetric | None = field(default_factory=ProposalRecallMetric)
+    perplexity: bool = True
+
+
+@dataclass
+class ModelFigures:
+    """Figures that need the model, image by image."""
+
+    losses: list[Tensor] = field(default_factory=list)
+    tokens: list[Tensor] = field(default_factory=list)
+
+    def to_json(self, wanted: Wanted) -> dict[str, Any]:
+        """The ``model`` object of report.json, as far as wanted."""
+        figures: dict[str, Any] = {}
+        if wanted.proposal_recall is not None:
+            recall = wanted.proposal_recall.compute()
+            figures["proposal_recall"] = {name: float(value) for name, value in recall.items()}
+        if wanted.perplexity:
+            figures["perplexity"] = perplexity(torch.cat(self.losses), torch.cat(self.tokens))
+        return figures
+
+
+def run_model(
+    model: DenseCaptioner,
+    truth: Truth,
+    wanted: Wanted,
+    writers: dict[str, Writer],
+    batch_size: int,
+    report: Callable[[int], None] = lambda count: None,
+) -> ModelFigures:
+    """Describe the stored pictures of the split; ``writers`` by protocol ("predicted", "truth") take the results.
+
+    Boxes are written in original pixels. ``report`` is told how many images are done. Errors: UserError when the
+    model's numbers are not finite.
+    """
+    figures = ModelFigures()
+    for images, pictures in _batches(truth, batch_size):
+        seen = SeenPictures(model, pictures)
+        boxes = [_true_boxes(image, picture) for image, picture in zip(images, pictures)]
+        if "predicted" in writers:
+            _write(writers["predicted"], images, pictures, seen.found(wanted.detection, wanted.generation))
+        if "truth" in writers:
+            _write(writers["truth"], images, pictures, seen.described(boxes, wanted.generation))
+        if wanted.proposal_recall is not None:
+            names = [image.image_id for image in images]
+            wanted.proposal_recall.update(names, seen.proposals(wanted.detection), boxes)
+        if wanted.perplexity:
+            texts = [text for image in images for text in image.captions]
+            losses, tokens = seen.losses(boxes, [model.vocabulary.encode(clean_words(text)) for text in texts])
+            figures.losses.append(losses)
+            figures.tokens.append(tokens)
+        report(len(images))
+    return figures
+
+
+def _batches(truth: Truth, batch_size: int) -> Iterator[tuple[list[TruthImage], list[Tensor]]]:
+    """Images with their pictures (3, H, W), the next batch decoded beside the model."""
+    images = list(truth.images)
+    parts = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
+
+    def decoded(part: Sequence[TruthImage]) -> list[Tensor]:
+        return [decode_image(truth.region_file.image_bytes(image.index), image.file) for image in part]
+
+    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
+        waiting = [pool.submit(decoded, part) for part in parts[:2]]
+        for number, part in enumerate(parts):
+            pictures = waiting.pop(0).result()
+            if number + 2 < len(parts):
+                waiting.append(pool.submit(decoded, parts[number + 2]))
+            yield part, pictures
+
+
+def _scale(image: TruthImage, picture: Tensor) -> Tensor:
+    """(4,) factors from original pixels to those of the stored picture."""
+    horizontal, vertical = picture.shape[-1] / image.width, picture.shape[-2] / image.height
+    return torch.tensor([horizontal, vertical, horizontal, vertical], dtype=torch.float64)
+
+
+def _true_boxes(image: TruthImage, picture: Tensor) -> Tensor:
+    return (torch.from_numpy(image.boxes) * _scale(image, picture)).float()
+
+
+def _write(
+    writer: Writer, images: Sequence[TruthImage], pictures: Sequence[Tensor], found: list[list[RegionPrediction]]
+) -> None:
+    for image, picture, regions in zip(images, pictures, found, strict=True):
+        factors = _scale(image, picture).tolist()
+        moved = [
+            RegionPrediction(
+                tuple(side / factor for side, factor in zip(region.box, factors)),
+                region.score,
+                region.caption,
+                region.log_prob,
+            )
+            for region in sorted(regions, key=lambda region: -region.score)
+        ]
+        prediction = Prediction(image.image_id, image.file, image.width, image.height, moved)
+        check_finite(prediction)
+        writer.add(prediction)
