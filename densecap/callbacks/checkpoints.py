@@ -6,21 +6,25 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor
 
 
 class BestAndLast(ModelCheckpoint):
     """``checkpoints/best.ckpt`` by a validation figure and ``checkpoints/last.ckpt``, also on Ctrl-C or an error.
 
-    With ``monitor: null`` the best is the latest.
+    With ``monitor: null`` the best is the latest. Of equally good states the latest is the best, for dense mAP is 0 as
+    long as a model is very young. ``mode: auto`` is min for losses and perplexity, max for everything else.
     """
 
     def __init__(
         self,
         dirpath: str | None = None,
         monitor: str | None = "val/loss",
-        mode: str = "min",
+        mode: str = "auto",
         every_n_train_steps: int | None = None,
     ) -> None:
+        if mode == "auto":
+            mode = "min" if "loss" in (monitor or "loss") or "perplexity" in (monitor or "") else "max"
         super().__init__(
             dirpath=dirpath,
             filename="best",
@@ -31,6 +35,11 @@ class BestAndLast(ModelCheckpoint):
             enable_version_counter=False,
             every_n_train_steps=every_n_train_steps,
         )
+
+    def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
+        """Whether a figure is the best so far or as good."""
+        equal = current is not None and self.best_model_score is not None and bool(current == self.best_model_score)
+        return equal or super().check_monitor_top_k(trainer, current)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The last state is the last one, also where a limit of steps ends a run between validations."""

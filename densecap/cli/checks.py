@@ -20,7 +20,7 @@ from densecap.cli import locations
 from densecap.cli.arguments import Request
 from densecap.cli.comments import options
 from densecap.cli.composition import choices, compose_whole, opened
-from densecap.cli.group_checks import check_member, chooses, explain_unused_group, groups
+from densecap.cli.group_checks import check_member, chooses, explain_unused_group, groups, none_for_null
 from densecap.cli.key_checks import check_key, check_value, rewritten
 from densecap.errors import UserError
 
@@ -36,6 +36,8 @@ def check(request: Request, config_dir: Path | None = None) -> tuple[Request, Di
     parsed = [(text, _parse(text, request.multirun)) for text in request.overrides]
     search_path = [path for _, item in parsed for path in _search_path(item)]
     with opened(config_dir, search_path) as loader:
+        texts = [none_for_null(loader, item, text) for text, item in parsed]
+        parsed = [(text, _parse(text, request.multirun)) for text in texts]
         shaping = [text for text, item in parsed if chooses(loader, item) or item.key_or_group == SEARCH_PATH]
         _check_members(loader, [item for _, item in parsed])
         base = _compose(request, shaping)

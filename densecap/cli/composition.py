@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
@@ -61,7 +62,20 @@ def one_line(error: BaseException) -> str:
     return message if not cause or cause in message else f"{message} ({cause})"
 
 
-def choices(config: DictConfig) -> dict[str, str | None]:
-    """The member chosen of each group, Hydra's own groups left out."""
+def choices(config: DictConfig) -> dict[str, str | list[str] | None]:
+    """The member chosen of each group, or the members by default of those that take several; Hydra's own left out."""
     chosen = config.hydra.runtime.choices
-    return {str(group): chosen[group] for group in chosen if not str(group).startswith("hydra")}
+    single = {str(group): chosen[group] for group in chosen if not str(group).startswith("hydra")}
+    return {**_lists(config), **single}
+
+
+def _lists(config: DictConfig) -> dict[str, list[str]]:
+    """Groups of which a command's own file takes a list of members; Hydra does not report what became of them."""
+    found: dict[str, list[str]] = {}
+    for source in config.hydra.runtime.config_sources:
+        path = Path(source.path) / f"{config.hydra.job.config_name}.yaml"
+        if source.schema == "file" and path.is_file():
+            entries = yaml.safe_load(path.read_text(encoding="utf-8")).get("defaults", [])
+            pairs = [pair for entry in entries if isinstance(entry, dict) for pair in entry.items()]
+            found |= {group: members for group, members in pairs if isinstance(members, list)}
+    return found

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, OverrideType
 
 from densecap.cli.names import listing, nearest, suggestion
 from densecap.errors import UserError
@@ -38,9 +38,19 @@ def check_member(loader: ConfigLoader, override: Override, chosen: list[object])
     known = members(loader, group)
     for choice in chosen:
         for name in choice if isinstance(choice, list) else [choice]:
-            if name is not None and str(name) not in known:
+            if name is None:
+                raise UserError(f"{group}=null chooses nothing: leave it away, or write ~{group} to drop the default")
+            if str(name) not in known:
                 near = suggestion(nearest(str(name), known), prefix=f"{group}=")
                 raise UserError(f"there is no {group}={name}{near}; {group} is one of {listing(known)}")
+
+
+def none_for_null(loader: ConfigLoader, override: Override, text: str) -> str:
+    """``metric=null`` is ``metric=none`` where the group has such a member; Hydra cannot choose nothing."""
+    nothing = override.type == OverrideType.CHANGE and not override.is_sweep_override() and override.value() is None
+    if nothing and chooses(loader, override) and "none" in members(loader, override.key_or_group):
+        return f"{text.partition('=')[0]}=none"
+    return text
 
 
 def explain_unused_group(message: str, command: str, used: list[str]) -> str:

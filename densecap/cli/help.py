@@ -91,16 +91,24 @@ def _footer(command: Command) -> str:
     )
 
 
-def _group(config_dir: Path, group: str, names: list[str], chosen: str | None) -> Iterator[str]:
-    yield from _entry(group, "" if chosen else "(none unless you choose)")
+def _group(config_dir: Path, group: str, names: list[str], chosen: str | list[str] | None) -> Iterator[str]:
+    several = isinstance(chosen, list)
+    taken = chosen if isinstance(chosen, list) else [chosen]
+    yield from _entry(group, f"(several: {group}=[{','.join(names[:2])}])" if several else _unless(chosen))
     for name in names:
         path = config_dir / group / f"{name}.yaml"
         text = explanation(path) if path.is_file() else ""
-        yield from _entry(f"{'*' if name == chosen else ' '} {name}", text, indent=INDENT + 2)
+        yield from _entry(f"{'*' if name in taken else ' '} {name}", text, indent=INDENT + 2)
+    if several:
+        return
     path = config_dir / group / f"{chosen}.yaml"
     names = list(dict.fromkeys(option.key.partition(".")[0] for option in options(path))) if path.is_file() else []
     if names:
         yield from _entry("    options:", ", ".join(names))
+
+
+def _unless(chosen: object) -> str:
+    return "" if chosen else "(none unless you choose)"
 
 
 def _options(path: Path, prefix: str = "") -> Iterator[str]:

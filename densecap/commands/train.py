@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rich.console import Console
 
 from densecap import checkpoint
 from densecap.builder import build
+from densecap.callbacks.caption_metrics import CaptionMetrics
 from densecap.commands.preprocess import prepare
 from densecap.commands.run_record import run_folder, write_run_record
 from densecap.data.datamodule import CaptioningDataModule
@@ -26,6 +28,9 @@ from densecap.text.vocabulary import Vocabulary
 from densecap.transfer import transfer_weights
 
 console = Console(stderr=True)
+
+#: The figure that decides, where it is computed, unless another is named.
+DENSE_MAP = "val/dense_mAP"
 
 
 def run(cfg: DictConfig) -> int:
@@ -81,11 +86,29 @@ def _data(cfg: DictConfig) -> CaptioningDataModule:
 
 def _callbacks(cfg: DictConfig, data: CaptioningDataModule) -> list[pl.Callback]:
     """The callbacks of the config; without validation images the best checkpoint is the latest."""
-    nodes = {name: OmegaConf.to_container(node, resolve=True) for name, node in cfg.callbacks.items() if node}
-    if len(RegionFile(data.file).indices("val")) == 0 and "checkpoint" in nodes:
-        nodes["checkpoint"]["monitor"] = None  # type: ignore[index, call-overload]
+    plain = OmegaConf.to_container(cfg.callbacks, resolve=True)
+    nodes: dict[str, Any] = {name: node for name, node in plain.items() if node}  # type: ignore[union-attr, misc]
+    checkpoint_node = nodes.pop("checkpoint", None)
+    callbacks = {name: build(node) for name, node in nodes.items()}
+    if checkpoint_node is None:
+        return list(callbacks.values())
+    if len(RegionFile(data.file).indices("val")) == 0:
+        checkpoint_node["monitor"] = None
         console.print("there are no validation images, so best.ckpt will be the latest state")
-    return [build(node) for node in nodes.values()]
+    elif checkpoint_node.get("monitor"):
+        checkpoint_node["monitor"] = _monitor(checkpoint_node["monitor"], callbacks)
+    return [build(checkpoint_node), *callbacks.values()]
+
+
+def _monitor(wanted: str, callbacks: Mapping[str, pl.Callback]) -> str:
+    """The figure that decides which state is best; errors: UserError for one that no metric of this run gives."""
+    figures = [name for item in callbacks.values() if isinstance(item, CaptionMetrics) for name in item.names]
+    if wanted == "auto":
+        return DENSE_MAP if DENSE_MAP in figures else "val/loss"
+    if wanted not in figures and not wanted.startswith("val/loss"):
+        known = ", ".join(["auto", "val/loss", *figures])
+        raise UserError(f"callbacks.checkpoint.monitor={wanted} is no figure of this run: choose among {known}")
+    return wanted
 
 
 def _resume_path(cfg: DictConfig) -> str | None:

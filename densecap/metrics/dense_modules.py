@@ -14,8 +14,10 @@ from densecap.metrics.dense_map.evaluation import DenseScore, JudgedImage, dense
 from densecap.metrics.dense_map.language import PairScorer, score_pairs
 from densecap.metrics.dense_map.records import DenseRecord
 from densecap.metrics.detection import PROPOSAL_COUNTS, RECALL_IOUS, found_truths
+from densecap.metrics.examined import Examined
 from densecap.metrics.keyed import KeyedMetric
 from densecap.metrics.language_meteor import language_meteor
+from densecap.metrics.meteor.shared import METEOR_SCORES, MeteorScores
 from densecap.text.vocabulary import Vocabulary
 
 
@@ -24,20 +26,36 @@ class DenseMapMetric(KeyedMetric):
 
     Images are matched in ``update``; the words of what may be right are scored by ``scorer`` (METEOR) in one go before
     processes exchange anything, each its own images. ``score()`` gives the whole ``DenseScore`` after ``compute``.
+    Without a scorer (None) only the figures of detection are given, whatever the words.
     """
 
     def __init__(
         self,
-        scorer: PairScorer,
+        scorer: PairScorer | None = METEOR_SCORES,
         convention: str = "standard",
         vocabulary: Vocabulary | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.scorer = scorer
+        self.figure = "detection_mAP" if scorer is None else "dense_mAP"
         self.convention = convention_of(convention)
         self.vocabulary = vocabulary
         self._score: DenseScore | None = None
+
+    def problem(self) -> str | None:
+        return self.scorer.problem() if isinstance(self.scorer, MeteorScores) else None
+
+    def without_words(self) -> DenseMapMetric:
+        return DenseMapMetric(None, self.convention.name, self.vocabulary)
+
+    def take(self, image: Examined) -> None:
+        """Add the predicted boxes of an image."""
+        self.update([image.record])
+
+    def is_worth_following(self, name: str) -> bool:
+        """Dense mAP and detection mAP, without the cells they are means of."""
+        return name.endswith("_mAP")
 
     def update(self, records: Iterable[DenseRecord]) -> None:
         """Add images with their predictions and truths."""
@@ -47,7 +65,7 @@ class DenseMapMetric(KeyedMetric):
     def prepare(self) -> None:
         """Score the words of all images that have not been yet."""
         waiting = {key: record for key, record in self.records.items() if not isinstance(record, JudgedImage)}
-        scores = score_pairs([pair for _, pairs in waiting.values() for pair in pairs], self.scorer)
+        scores = score_pairs([pair for _, pairs in waiting.values() for pair in pairs], self.scorer or _no_scores)
         start = 0
         for key, (matches, pairs) in waiting.items():
             self.records[key] = JudgedImage(key, matches, scores[start : start + len(pairs)])
@@ -55,7 +73,9 @@ class DenseMapMetric(KeyedMetric):
 
     def compute(self) -> dict[str, Tensor]:
         self._score = dense_score(self.ordered(), self.convention.name, self.vocabulary is not None)
-        return {name: self.scalar(value) for name, value in self._score.figures().items()}
+        figures = self._score.figures()
+        kept = [name for name in figures if self.scorer is not None or name != "dense_mAP" and "meteor" not in name]
+        return {name: self.scalar(figures[name]) for name in kept}
 
     def score(self) -> DenseScore:
         """Everything of the last ``compute``, which is done now if it has not been."""
@@ -65,16 +85,30 @@ class DenseMapMetric(KeyedMetric):
         return self._score
 
 
+def _no_scores(pairs: list[tuple[str, list[str]]]) -> np.ndarray:
+    """Stands in where nothing compares words: detection alone counts hits of any score."""
+    return np.zeros(len(pairs))
+
+
 class LanguageMeteorMetric(KeyedMetric):
     """The paper's language-only METEOR: mean over all captions; an image leaves a sum and a count.
 
     ``max_captions``: only so many of the best captions of an image.
     """
 
-    def __init__(self, scorer: PairScorer, max_captions: int | None = None, **kwargs: Any) -> None:
+    figure = "language_METEOR"
+
+    def __init__(self, scorer: PairScorer = METEOR_SCORES, max_captions: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scorer = scorer
         self.max_captions = max_captions
+
+    def problem(self) -> str | None:
+        return self.scorer.problem() if isinstance(self.scorer, MeteorScores) else None
+
+    def take(self, image: Examined) -> None:
+        """Add the predicted captions of an image."""
+        self.update([image.record])
 
     def update(self, records: Iterable[DenseRecord]) -> None:
         """Add images with their predictions and truths; boxes play no part."""
@@ -106,6 +140,12 @@ class ProposalRecallMetric(KeyedMetric):
     ) -> None:
         super().__init__(**kwargs)
         self.counts, self.iou_thresholds = tuple(counts), tuple(iou_thresholds)
+        self.figure = f"recall@{self.counts[-1]}_iou{self.iou_thresholds[0]}"
+
+    def take(self, image: Examined) -> None:
+        """Add the proposals of an image."""
+        proposals, truth = image.proposals
+        self.update([image.image_id], [proposals], [truth])
 
     def update(self, image_ids: Sequence[object], proposals: Sequence[Tensor], truth: Sequence[Tensor]) -> None:
         """Add N images: ids, proposals (P, 4) best first, and truth boxes (M, 4) in the same pixels."""

@@ -15,6 +15,8 @@ import torch.distributed
 from torch import Tensor
 from torchmetrics import Metric
 
+from densecap.metrics.examined import Examined
+
 
 class KeyedMetric(Metric):
     """Base of the metrics in ``densecap.metrics.modules``; call ``update`` with image ids, then ``compute``.
@@ -26,6 +28,8 @@ class KeyedMetric(Metric):
     full_state_update = False
     is_differentiable = False
     higher_is_better: bool | None = True
+    #: Name of the one figure to look at: what ``compute`` gives, or one of its dictionary.
+    figure = ""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -42,6 +46,35 @@ class KeyedMetric(Metric):
     def scalar(self, value: float) -> Tensor:
         exact = torch.float32 if self.device.type == "mps" else torch.float64
         return torch.tensor(value, dtype=exact, device=self.device)
+
+    def take(self, image: Examined) -> None:
+        """Add one image with whatever this metric wants to know of it."""
+        raise NotImplementedError
+
+    def problem(self) -> str | None:
+        """Why this machine cannot compute the figures, in a sentence; None when it can."""
+        return None
+
+    def without_words(self) -> KeyedMetric | None:
+        """A metric of the figures that remain where words cannot be compared (METEOR is missing); None for none."""
+        return None
+
+    def summary(self) -> dict[str, float]:
+        """The figures that are worth following during training, by the names they are reported under."""
+        return {
+            name: float(value) for name, value in self._named(self.compute()).items() if self.is_worth_following(name)
+        }
+
+    def names(self) -> list[str]:
+        """The names of the figures that ``summary`` gives."""
+        return [name for name in self._named(type(self).compute(self)) if self.is_worth_following(name)]
+
+    def is_worth_following(self, name: str) -> bool:
+        """Whether a figure belongs into the summary."""
+        return True
+
+    def _named(self, value: Any) -> dict[str, Any]:
+        return value if isinstance(value, dict) else {self.figure: value}
 
     def prepare(self) -> None:
         """Work on this process's own records before they are gathered; by default none."""

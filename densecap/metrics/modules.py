@@ -16,7 +16,10 @@ from torch import Tensor
 
 from densecap.metrics.bleu import BleuStatistics, bleu_of_statistics, bleu_statistics
 from densecap.metrics.cider import DocumentFrequencies, cider
+from densecap.metrics.examined import Examined
 from densecap.metrics.keyed import KeyedMetric
+from densecap.metrics.meteor.score import corpus_score as meteor_corpus_score
+from densecap.metrics.meteor.shared import METEOR_STATISTICS, MeteorStatistics
 from densecap.metrics.ngrams import MAX_ORDER, count_ngrams
 from densecap.metrics.perplexity import IGNORED, caption_losses, perplexity
 from densecap.metrics.rouge_l import rouge_l
@@ -45,6 +48,11 @@ class CaptionMetric(KeyedMetric):
         for image_id, record in zip(image_ids, self.image_records(words, others)):
             self.add(image_id, record)
 
+    def take(self, image: Examined) -> None:
+        """Add the captions of an image's true boxes; each box counts as an image of the COCO evaluation does."""
+        described = image.described
+        self.update(described.keys, described.candidates, described.references)
+
     @abstractmethod
     def image_records(self, candidates: list[str], references: list[list[str]]) -> Iterable[Any]:
         """What is kept of each of N images; captions are words between spaces by now."""
@@ -55,6 +63,8 @@ class CaptionMetric(KeyedMetric):
 
 class BleuMetric(CaptionMetric):
     """BLEU-1 to BLEU-4 of the corpus, as a dictionary of these names; an image leaves ten integers."""
+
+    figure = "BLEU-4"
 
     def image_records(self, candidates: list[str], references: list[list[str]]) -> Iterable[Any]:
         counts = bleu_statistics(count_ngrams(candidates, references))
@@ -74,6 +84,8 @@ class CiderMetric(CaptionMetric):
     With ``fixed`` document frequencies an image leaves one number; without, its words, for the frequencies are those
     of all images together.
     """
+
+    figure = "CIDEr"
 
     def __init__(self, fixed: DocumentFrequencies | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -95,6 +107,8 @@ class CiderMetric(CaptionMetric):
 class RougeLMetric(CaptionMetric):
     """ROUGE-L of the corpus; an image leaves one number."""
 
+    figure = "ROUGE-L"
+
     def image_records(self, candidates: list[str], references: list[list[str]]) -> Iterable[Any]:
         return rouge_l(candidates, references).images.tolist()
 
@@ -109,14 +123,19 @@ class MeteorMetric(CaptionMetric):
     before processes exchange anything; ``corpus_score`` makes one score of the rows of all images.
     """
 
+    figure = "METEOR"
+
     def __init__(
         self,
-        statistics: Callable[[list[tuple[str, list[str]]]], np.ndarray],
-        corpus_score: Callable[[np.ndarray], float],
+        statistics: Callable[[list[tuple[str, list[str]]]], np.ndarray] = METEOR_STATISTICS,
+        corpus_score: Callable[[np.ndarray], float] = meteor_corpus_score,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.statistics, self.corpus_score = statistics, corpus_score
+
+    def problem(self) -> str | None:
+        return self.statistics.problem() if isinstance(self.statistics, MeteorStatistics) else None
 
     def image_records(self, candidates: list[str], references: list[list[str]]) -> Iterable[Any]:
         return list(zip(candidates, references))
@@ -135,6 +154,7 @@ class PerplexityMetric(KeyedMetric):
     """Perplexity of the true captions; an image leaves the sum of its losses and its number of tokens."""
 
     higher_is_better = False
+    figure = "perplexity"
 
     def __init__(self, ignore_index: int = IGNORED, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -154,6 +174,11 @@ class PerplexityMetric(KeyedMetric):
             sums[image_id] = before[0] + loss, before[1] + count
         for image_id, record in sums.items():
             self.add(image_id, record)
+
+    def take(self, image: Examined) -> None:
+        """Add the true captions of an image."""
+        logits, targets = image.told
+        self.update([image.image_id] * len(targets), logits, targets)
 
     def compute(self) -> Tensor:
         rows = torch.tensor(self.ordered(), dtype=torch.float64).reshape(-1, 2)

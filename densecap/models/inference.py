@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from densecap.models.generation import GenerationSettings, generate
+from densecap.models.localization.fcln import MapGroup
 from densecap.models.settings import DetectionSettings
 from densecap.ops.boxes import apply_transforms, clip_boxes
 from densecap.ops.nms import nms
@@ -38,11 +39,15 @@ def detect(
     The released code describes all proposals and suppresses afterwards; scores do not depend on captions, so
     suppressing first gives the same result for a fraction of the decoding.
     """
-    groups = model.feature_maps(images, sizes)
-    boxes: list[Tensor] = [images.new_zeros((0, 4), dtype=torch.float32) for _ in sizes]
-    for rows, levels in groups:
-        for index, proposals in zip(rows, model.localization.propose(levels)):
-            boxes[index], _ = model.localization.select(proposals, sizes[index], settings)
+    return detections_of_maps(model, model.feature_maps(images, sizes), sizes, settings)
+
+
+@torch.no_grad()
+def detections_of_maps(
+    model: DenseCaptioner, groups: Sequence[MapGroup], sizes: Sequence[tuple[int, int]], settings: DetectionSettings
+) -> list[Detections]:
+    """``detect`` from the feature maps of ``model.feature_maps``."""
+    boxes = proposals_of_maps(model, groups, sizes, settings)
     codes = model.recognition(model.localization.pool(groups, boxes, sizes))
     logits = model.recognition.objectness(codes)[:, 0].float()
     final = apply_transforms(torch.cat(boxes), model.recognition.box(codes).float())
@@ -59,12 +64,21 @@ def proposals_of(
     if not images:
         return []
     batch, sizes = _stack(model, images)
-    boxes: list[Tensor] = [batch.new_zeros((0, 4), dtype=torch.float32) for _ in sizes]
-    for rows, levels in model.feature_maps(batch, sizes):
+    found = proposals_of_maps(model, model.feature_maps(batch, sizes), sizes, settings or model.detection)
+    scales = [_scale(image, size) for image, size in zip(images, sizes)]
+    return [(own / own.new_tensor(scale)).cpu() for own, scale in zip(found, scales)]
+
+
+@torch.no_grad()
+def proposals_of_maps(
+    model: DenseCaptioner, groups: Sequence[MapGroup], sizes: Sequence[tuple[int, int]], settings: DetectionSettings
+) -> list[Tensor]:
+    """The (P, 4) proposals of each image after NMS, in pixels of the resized image, best first."""
+    boxes: dict[int, Tensor] = {}
+    for rows, levels in groups:
         for index, proposals in zip(rows, model.localization.propose(levels)):
-            own, _ = model.localization.select(proposals, sizes[index], settings or model.detection)
-            boxes[index] = (own / own.new_tensor(_scale(images[index], sizes[index]))).cpu()
-    return boxes
+            boxes[index], _ = model.localization.select(proposals, sizes[index], settings)
+    return [boxes[index] for index in range(len(sizes))]
 
 
 def _suppress(
