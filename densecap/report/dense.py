@@ -22,8 +22,8 @@ def main_convention(evaluation: Evaluation) -> str:
 
 def dense_sections(evaluation: Evaluation, num_images: int) -> Iterator[Html]:
     """Figures, errors and images, in the order of the page."""
-    scores, shown = evaluation.scores, main_convention(evaluation)
-    place = list(scores).index(shown)
+    shown = main_convention(evaluation)
+    scores = {shown: evaluation.scores[shown]} | evaluation.scores
     brightest = brightest_cell(list(scores.values()))
     panels = [(name, [heat_map(score, brightest), precision_recall(score)]) for name, score in scores.items()]
     yield section(
@@ -31,7 +31,7 @@ def dense_sections(evaluation: Evaluation, num_images: int) -> Iterator[Html]:
         "Overlap and language",
         "Average precision of the described boxes for every overlap and language score that a hit must reach, "
         "and the precision–recall curves it is the mean of.",
-        tabs("convention", panels, place, "convention"),
+        tabs("convention", panels, label="convention"),
     )
     yield from _errors(evaluation, shown, num_images)
 

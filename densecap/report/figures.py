@@ -12,7 +12,7 @@ from densecap.report.markup import Content, Html, count, element, figure, table
 _TITLES = {
     "dense_mAP": "dense mAP",
     "detection_mAP": "detection mAP",
-    **{f"AP_iou{iou}": f"detection AP, IoU {iou}" for iou in IOU_THRESHOLDS},
+    **{f"AP_iou{iou}": f"detection, IoU {iou}" for iou in IOU_THRESHOLDS},
     "num_images": "images",
     "num_detections": "boxes",
     "num_truths": "truths (merged)",
@@ -28,7 +28,7 @@ def all_figures(report: Mapping[str, Any]) -> Iterator[Html]:
     protocols = report.get("protocols") or {}
     for name, part in protocols.items():
         title = element("h3", TITLES.get(name, name).capitalize())
-        dense = part.get("dense_map") or {}
+        dense = _conventions(part)
         others = element("div", _others(part), class_=None if dense else "groups")
         yield element(
             "div", title, element("div", _dense(dense) if dense else None, others, class_="protocol" if dense else None)
@@ -47,7 +47,7 @@ def all_figures(report: Mapping[str, Any]) -> Iterator[Html]:
 def headline(report: Mapping[str, Any]) -> Html | None:
     """The figures of the main protocol that people quote, large."""
     part: Mapping[str, Any] = next(iter((report.get("protocols") or {}).values()), {})
-    dense = dict(sorted((part.get("dense_map") or {}).items(), key=lambda item: item[0] != "standard"))
+    dense = _conventions(part)
     numbers = [
         (_TITLES[measure], name, figures["figures"][measure])
         for name, figures in dense.items()
@@ -67,20 +67,36 @@ def headline(report: Mapping[str, Any]) -> Html | None:
     return element("div", tiles, class_="tiles") if tiles else None
 
 
+def _conventions(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures of dense captioning by convention, ``standard`` first."""
+    return dict(sorted((part.get("dense_map") or {}).items(), key=lambda item: item[0] != "standard"))
+
+
+def _names(conventions: Mapping[str, Any]) -> list[Content]:
+    """The head of a table; a name may break at its underscore."""
+    return [
+        "",
+        *(
+            [part if place == 0 else [element("wbr"), "_", part] for place, part in enumerate(name.split("_"))]
+            for name in conventions
+        ),
+    ]
+
+
 def _dense(conventions: Mapping[str, Any]) -> Html:
     """The figures people compare, and all of them on demand."""
     names = list(next(iter(conventions.values()))["figures"])
     short = [name for name in names if "meteor" not in name]
-    counts = [name for name in _TITLES if name in next(iter(conventions.values()))]
+    counts = [name for name in _TITLES if name.startswith("num_")]
     stated = [[_TITLES[name], *(_value(part[name]) for part in conventions.values())] for name in counts]
     rows = _columns(conventions, short) + stated
     return element(
         "div",
-        table(["", *conventions], rows, class_="plain"),
+        table(_names(conventions), rows, class_="plain dense"),
         element(
             "details",
             element("summary", f"All {len(names)} figures of each convention"),
-            table(["", *conventions], _columns(conventions, names), class_="plain"),
+            table(_names(conventions), _columns(conventions, names), class_="plain"),
         ),
     )
 

@@ -6,7 +6,7 @@ import html
 import math
 from collections.abc import Iterable
 
-_VOID = {"br", "input", "meta", "rect", "line", "path", "image"}
+_VOID = {"br", "input", "meta", "wbr", "rect", "line", "path", "image"}
 
 
 class Html(str):

@@ -18,7 +18,7 @@ from densecap.report.markup import element
 from densecap.report.page import page, write_page
 from tests.fakes.evaluation import evaluation, scored
 
-VOID = {"meta", "input", "br", "rect", "line", "path", "image"}
+VOID = {"meta", "input", "br", "wbr", "rect", "line", "path", "image"}
 
 
 class Reader(HTMLParser):
