@@ -70,7 +70,7 @@ def write(
     card: Mapping[str, Any],
     settings: Mapping[str, Any],
 ) -> None:
-    """Write the JSON file, under a temporary name until it is complete."""
+    """Write the JSON file of the parts of the captioner."""
     content = {
         "version": VERSION,
         "machine": dict(card),
@@ -78,6 +78,11 @@ def write(
         "settings": dict(settings),
         "results": [result.to_json() for result in results],
     }
+    write_json(path, content)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file, under a temporary name until it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
-#: Where Linux tells the largest resident memory of this process, and where it is told to start anew.
-STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+from densecap.benchmark.memory import process_peak, reset_process_peak
 
 
 @dataclass(frozen=True)
@@ -69,17 +64,11 @@ def reset_peak_memory(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     else:
-        # Not Linux, or not allowed: the peak is that of the process so far.
-        with contextlib.suppress(OSError):
-            RESET.write_text("5")
+        reset_process_peak()
 
 
 def peak_memory(device: torch.device) -> int:
     """Bytes: of tensors on a GPU, else of the whole process (since ``reset_peak_memory``, on Linux)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    try:
-        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return process_peak()

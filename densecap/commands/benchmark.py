@@ -1,4 +1,7 @@
-"""``benchmark``: time every part of the captioner on this machine, beside the least time its arithmetic takes."""
+"""``benchmark``: time every part of the captioner on this machine, beside the least time its arithmetic takes.
+
+``part=metrics`` measures the metrics instead, beside pycocoevalcap.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from densecap import checkpoint
 from densecap.benchmark import machine, report
 from densecap.benchmark.data_parts import DataParts
+from densecap.benchmark.metrics import suite
+from densecap.benchmark.metrics.sizes import Sizes
 from densecap.benchmark.parts import DATA_PARTS, PREDICTION_PARTS, TRAINING_PARTS, Part, Result
 from densecap.benchmark.photos import random_batch, write_random_photos
 from densecap.benchmark.prediction_parts import PredictionParts
@@ -33,11 +38,15 @@ from densecap.prediction.sources import resolve_sources
 from densecap.text.vocabulary import Vocabulary
 
 PARTS = (*DATA_PARTS, *PREDICTION_PARTS, *TRAINING_PARTS)
+METRIC_PARTS = tuple(suite.PARTS)
 
 
 def run(cfg: DictConfig) -> None:
-    """Time ``cfg.part`` ("all" for every one), print the table and write ``cfg.output``."""
+    """Time ``cfg.part`` ("all" for every one of the captioner), print the table and write ``cfg.output``."""
     names, precisions = chosen_parts(cfg.part), _precisions(cfg.precision)
+    if set(names) <= set(METRIC_PARTS):
+        _run_metrics(cfg, names)
+        return
     device = choose_device(cfg.device)
     if cfg.threads:
         torch.set_num_threads(int(cfg.threads))
@@ -55,14 +64,32 @@ def run(cfg: DictConfig) -> None:
         console.print(f"written to {cfg.output}", soft_wrap=True)
 
 
+def _run_metrics(cfg: DictConfig, names: Sequence[str]) -> None:
+    console = Console(highlight=False)
+    options: dict[str, Any] = OmegaConf.to_container(cfg.metrics, resolve=True)  # type: ignore[assignment]
+    sizes = Sizes.of(options, int(cfg.seed), int(cfg.repeats))
+    with Console(stderr=True).status("") as status:
+        rows, left_out = suite.measure_metrics(names, sizes, status.update)
+    card = machine.describe(torch.device("cpu"))
+    console.print(f"{card['processor']}, {card['threads']} threads", soft_wrap=True)
+    suite.show(rows, left_out, console)
+    if cfg.output:
+        settings = {**options, "seed": sizes.seed, "repeats": sizes.repeats}
+        suite.write(Path(cfg.output).expanduser(), rows, left_out, machine=card, settings=settings)
+        console.print(f"written to {cfg.output}", soft_wrap=True)
+
+
 def chosen_parts(name: str) -> tuple[str, ...]:
     """The parts that ``part=NAME`` means; errors: UserError with the nearest name."""
     if name == "all":
         return PARTS
-    if name not in PARTS:
-        near = get_close_matches(name, PARTS, n=1)
-        hint = f", did you mean {near[0]}?" if near else ""
-        raise UserError(f"there is no part {name!r} to time{hint} The parts are all, {', '.join(PARTS)}")
+    if name == "metrics":
+        return METRIC_PARTS
+    known = (*PARTS, *METRIC_PARTS)
+    if name not in known:
+        near = get_close_matches(name, ("all", "metrics", *known), n=1)
+        hint = f", did you mean {near[0]}?" if near else "."
+        raise UserError(f"there is no part {name!r} to time{hint} The parts are all, metrics, {', '.join(known)}")
     return (name,)
 
 

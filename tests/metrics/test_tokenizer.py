@@ -6,7 +6,8 @@ import pytest
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
 from densecap.metrics.tokenizer import tokenize, tokenize_all
-from tests.fakes.captions import caption, put_java_on_path
+from tests.fakes.captions import caption
+from tests.fakes.java import put_java_on_path
 
 DECORATIONS = """man's woman's dogs' it's isn't can't don't won't they're we've he'd she'll I'm 3 12 2.5 1,000 10:30 3-4
     1/2 50% $5 $3.50 2nd 1990's '90s 4x4 10am 5'10 #3 #tag @home U.S. p.m. a.m. e.g. etc. Mr. Mrs. Dr. St. vs. Jr. w/o
@@ -64,12 +65,23 @@ def test_decorated_captions_are_cut_like_java(monkeypatch):
         ("£5 or 5¢", "# 5 or 5 cents"),
         ("“curly” ‘quotes’ it’s", "curly quotes it 's"),
         ("Ünïcode 猫 cafés", "ünïcode 猫 cafés"),
+        ("a dog in a. The cat on b. and B. SHE at c. Their", "a dog in a the cat on b. and b she at c their"),
+        ("in a. Theo by b. The, at U.S. The", "in a. theo by b. the at u.s. the"),
         ("...", ""),
         ("", ""),
     ],
 )
 def test_by_hand(text, words):
     assert " ".join(tokenize(text)) == words
+
+
+def test_single_letters_before_another_sentence_are_cut_like_java(monkeypatch):
+    numbers = random.Random(2)
+    starts = ["The", "the", "THE", "A", "It", "If", "Old", "Dogs", "These,", "I", "You", "Here"]
+    captions = [
+        f"{caption(numbers)} {numbers.choice('aBx')}. {numbers.choice(starts)} {caption(numbers)}" for _ in range(500)
+    ]
+    assert tokenize_all(captions) == java_words(captions, monkeypatch)
 
 
 @pytest.mark.parametrize("space", ["\n", "\r\n", "\x0b", "\u2028", "\x85", "\t", "\u3000", "\x00", "\u200b"])
