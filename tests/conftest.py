@@ -32,21 +32,22 @@ class TwoConvolutions(Backbone):
         return (self.layers(self.normalize(images)),)
 
 
+def miniature_captioner(compat=None, image_size=64, seed=0):
+    torch.manual_seed(seed)
+    return DenseCaptioner(
+        Vocabulary([f"word{index}" for index in range(30)]),
+        TwoConvolutions(),
+        partial(LocalizationLayer, anchors=[(16, 16), (32, 24)], hidden_channels=8, region_batch_size=32),
+        partial(Recognition, hidden_dim=20),
+        partial(LSTMDecoder, embedding_dim=10, hidden_dim=12),
+        image_size=image_size,
+        compat=compat,
+    )
+
+
 @pytest.fixture
 def make_captioner():
-    def make(compat=None, image_size=64, seed=0):
-        torch.manual_seed(seed)
-        return DenseCaptioner(
-            Vocabulary([f"word{index}" for index in range(30)]),
-            TwoConvolutions(),
-            partial(LocalizationLayer, anchors=[(16, 16), (32, 24)], hidden_channels=8, region_batch_size=32),
-            partial(Recognition, hidden_dim=20),
-            partial(LSTMDecoder, embedding_dim=10, hidden_dim=12),
-            image_size=image_size,
-            compat=compat,
-        )
-
-    return make
+    return miniature_captioner
 
 
 @pytest.fixture

@@ -72,12 +72,12 @@ class CaptionMetrics(pl.Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         if trainer.sanity_checking:
             return
-        self.figures = {}
-        for metric in self.metrics.values():
-            for name, value in metric.summary().items():
-                self.figures[f"val/{name}"] = value
-                exact = torch.tensor(value, dtype=torch.float32 if pl_module.device.type == "mps" else torch.float64)
-                pl_module.log(f"val/{name}", exact, prog_bar=name == metric.figure)  # equal on all processes
+        summaries = [metric.summary() for metric in self.metrics.values()]
+        self.figures = {f"val/{name}": value for summary in summaries for name, value in summary.items()}
+        in_bar = {f"val/{metric.figure}" for metric in self.metrics.values()}
+        exact = torch.float32 if pl_module.device.type == "mps" else torch.float64
+        for name, value in self.figures.items():  # equal on all processes
+            pl_module.log(name, torch.tensor(value, dtype=exact), prog_bar=name in in_bar)
 
 
 def _computable(metrics: Mapping[str, KeyedMetric]) -> tuple[dict[str, KeyedMetric], list[str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from rich.console import Console
@@ -18,7 +19,10 @@ from densecap import checkpoint
 from densecap.data.hdf5 import RegionFile
 from densecap.data.images import read_image
 from densecap.data.shapes import true_phrases_of_box
+from densecap.metrics.dense_map.evaluation import score_dense_captions
+from densecap.metrics.dense_map.records import DenseRecord
 from densecap.metrics.detection import average_precision, proposal_recall
+from densecap.metrics.meteor.shared import METEOR_SCORES
 from densecap.models.dense_captioner import DenseCaptioner
 from densecap.models.inference import proposals_of
 from densecap.ops.boxes import box_area, box_iou
@@ -34,7 +38,8 @@ class Findings:
     """Per image of the split: truth and proposal boxes, and detections, all in pixels of the stored image.
 
     Per true box: ``right``, whether its caption is; and per true box of more than 32 x 32 pixels ``named``, whether
-    some detection overlaps it by half or more and has a phrase that is right there.
+    some detection overlaps it by half or more and has a phrase that is right there. ``records`` hold predictions and
+    truth in original pixels and raw words, for dense mAP.
     """
 
     truth: list[Tensor] = field(default_factory=list)
@@ -44,10 +49,13 @@ class Findings:
     right: list[bool] = field(default_factory=list)
     named: list[bool] = field(default_factory=list)
     pictures: list[tuple[Tensor, list[RegionPrediction]]] = field(default_factory=list)
+    records: list[DenseRecord] = field(default_factory=list)
 
     def figures(self) -> dict[str, float]:
-        """The figures of the report, each 0..1; every distinct truth box counts once."""
+        """The figures of the report, each 0..1; every distinct truth box counts once. Dense mAP only with METEOR."""
+        dense = {} if METEOR_SCORES.problem() else {"dense_mAP": self.dense_map()}
         return {
+            **dense,
             "proposal_recall@.5": proposal_recall(self.proposals, self.truth, 0.5),
             "proposal_recall@.7": proposal_recall(self.proposals, self.truth, 0.7),
             "detection_AP@.5": average_precision(self.boxes, self.scores, self.truth, 0.5),
@@ -55,9 +63,13 @@ class Findings:
             "found_and_named@.5": sum(self.named) / max(len(self.named), 1),
         }
 
+    def dense_map(self) -> float:
+        """Dense captioning mAP, convention ``standard``. Errors: MeteorUnavailable."""
+        return score_dense_captions(self.records, METEOR_SCORES, ["standard"])["standard"].mean_ap
+
 
 class LearnedReport(pl.Callback):
-    """After training: losses, proposal recall, detection AP, exact phrases on true boxes, and a sheet of pictures.
+    """After training: dense mAP, losses, proposal recall, detection AP, exact phrases and a sheet of pictures.
 
     Works on the best checkpoint and at most ``num_images`` images of ``split``, ``sheet_images`` of which are drawn
     with their predicted boxes that score ``sheet_score`` or more. A phrase is exactly right when it is one of the
@@ -80,17 +92,22 @@ class LearnedReport(pl.Callback):
         sheet = Path(trainer.default_root_dir) / "predictions.jpg"
         self._draw(findings, sheet)
         losses = {key: float(value) for key, value in trainer.callback_metrics.items() if key.startswith("val/loss")}
-        console.print(self._table(findings, losses))
+        figures = findings.figures()
+        console.print(self._table(findings, figures, losses))
+        if "dense_mAP" not in figures:
+            console.print(f"no dense mAP: {METEOR_SCORES.problem()}", soft_wrap=True, markup=False)
         console.print(f"pictures of the {self.split} split with predicted boxes and captions: {sheet}", soft_wrap=True)
         for logger in trainer.loggers:
-            logger.log_metrics({f"{self.split}/{key}": value for key, value in findings.figures().items()})
+            logger.log_metrics({f"{self.split}/{key}": value for key, value in figures.items()})
 
-    def _table(self, findings: Findings, losses: dict[str, float]) -> Table:
+    def _table(self, findings: Findings, figures: dict[str, float], losses: dict[str, float]) -> Table:
         regions = sum(len(item) for item in findings.truth)
         title = f"What it learned ({len(findings.truth)} images, {regions} true boxes of the {self.split} split)"
         table = Table("figure", "value", title=title, title_justify="left")
         for key in sorted(losses):
             table.add_row(f"{key} (last validation)", f"{losses[key]:.3f}")
+        if "dense_mAP" in figures:
+            table.add_row("dense captioning mAP (standard)", f"{figures['dense_mAP']:.3f}")
         names = {
             "proposal_recall@.5": "true boxes with a proposal at IoU .5",
             "proposal_recall@.7": "true boxes with a proposal at IoU .7",
@@ -98,8 +115,8 @@ class LearnedReport(pl.Callback):
             "exact_phrases": "exactly right phrases on true boxes",
             "found_and_named@.5": "true boxes over 32x32 found at IoU .5 with a right phrase",
         }
-        for key, value in findings.figures().items():
-            table.add_row(names[key], f"{100 * value:.1f} %")
+        for key, name in names.items():
+            table.add_row(name, f"{100 * figures[key]:.1f} %")
         return table
 
     def _draw(self, findings: Findings, path: Path) -> None:
@@ -132,6 +149,7 @@ def examine(model: DenseCaptioner, file: str | Path, split: str, num_images: int
             findings.scores.append(torch.tensor([region.score for region in found]))
             findings.right += [region.caption in phrases(index, region.box) for region in described_boxes]
             findings.pictures.append((image, found))
+            findings.records.append(_record(source, index, image, found))
             boxes, captions = findings.boxes[-1], [region.caption for region in found]
             findings.named += [_is_named(box, boxes, captions, phrases(index, box.tolist())) for box in truth_of[index]]
     return findings
@@ -143,6 +161,16 @@ def _is_named(truth: Tensor, boxes: Tensor, captions: Sequence[str], right: froz
         return False
     overlaps = box_iou(truth[None], boxes)[0].tolist()
     return any(overlap >= 0.5 and caption in right for overlap, caption in zip(overlaps, captions))
+
+
+def _record(source: RegionFile, index: int, image: Tensor, found: Sequence[RegionPrediction]) -> DenseRecord:
+    """Predictions and truth of an image in pixels of the original."""
+    height, width = source.original_sizes[index].tolist()
+    scale = np.tile((width / image.shape[2], height / image.shape[1]), 2)
+    boxes = np.array([region.box for region in found], np.float64).reshape(-1, 4) * scale
+    scores, captions = [region.score for region in found], [region.caption for region in found]
+    truth = source.regions(index)[0], source.captions(index)
+    return DenseRecord(source.ids[index], width, height, boxes, np.array(scores), captions, *truth)
 
 
 def _true_boxes(source: RegionFile, index: int, image: Tensor) -> Tensor:

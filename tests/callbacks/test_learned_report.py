@@ -1,5 +1,9 @@
 """The figures of the report on a miniature file and a model that answers from a script."""
 
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -26,11 +30,22 @@ class Scripted:
         return [[RegionPrediction(tuple(box.tolist()), 0.5, self.caption, -1.0) for box in own] for own in boxes]
 
 
+class Words:
+    """Stands in for METEOR: 1 for a caption that is one of its references, else 0."""
+
+    def __init__(self, problem=None):
+        self.problem = lambda: problem
+
+    def __call__(self, pairs):
+        return np.array([float(caption in references) for caption, references in pairs])
+
+
 @pytest.fixture
 def file(tmp_path, monkeypatch):
     monkeypatch.setattr(
         learned_report, "proposals_of", lambda model, images: [torch.tensor([[0.0, 0, 10, 12]]) for _ in images]
     )
+    monkeypatch.setattr(learned_report, "METEOR_SCORES", Words())
     return write_fake(tmp_path / "a.h5", ["train", "test", "test"], [1, 1, 2], [(48, 64)] * 3)
 
 
@@ -61,3 +76,34 @@ def test_the_sheet_shows_the_pictures(file, tmp_path):
     LearnedReport(sheet_images=2)._draw(findings, tmp_path / "sheet.jpg")
     with Image.open(tmp_path / "sheet.jpg") as sheet:
         assert sheet.width > 2 * 480 and sheet.height > 300
+
+
+def test_dense_map_counts_in_original_pixels_and_raw_words(file, monkeypatch):
+    """The first box of both images is found; of three truths that is recall 2/3, whenever the words match."""
+    with h5py.File(file, "r+") as content:  # the stored pictures are half the size of the originals
+        content["images/original_sizes"][...] = 2 * content["images/sizes"][...]
+        content["regions/boxes"][...] = 2 * content["regions/boxes"][...]
+    monkeypatch.setattr(learned_report, "METEOR_SCORES", Words())
+    findings = examine(Scripted("a phrase"), file, "test", 10)
+    assert findings.figures()["dense_mAP"] == pytest.approx(67 / 101)
+    assert examine(Scripted(RIGHT), file, "test", 10).figures()["dense_mAP"] == 0
+
+
+def test_without_meteor_the_rest_is_reported(file, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(learned_report, "METEOR_SCORES", Words("install densecap[meteor]"))
+    figures = examine(Scripted(RIGHT), file, "test", 10).figures()
+    assert "dense_mAP" not in figures and figures["exact_phrases"] == pytest.approx(2 / 3)
+    trainer = SimpleNamespace(
+        is_global_zero=True,
+        interrupted=False,
+        fast_dev_run=False,
+        checkpoint_callback=None,
+        datamodule=SimpleNamespace(file=file),
+        default_root_dir=tmp_path,
+        callback_metrics={},
+        loggers=[],
+    )
+    task = SimpleNamespace(model=SimpleNamespace(eval=lambda: Scripted(RIGHT)))
+    LearnedReport().on_fit_end(trainer, task)
+    told = capsys.readouterr().out
+    assert "no dense mAP: install densecap[meteor]" in told and "exactly right phrases" in told
