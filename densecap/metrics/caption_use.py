@@ -30,11 +30,19 @@ class CaptionUse:
         return _share(len(self.captions), self.num_captions)
 
     @cached_property
+    def sentences(self) -> Counter[tuple[str, ...]]:
+        """How often each sequence of words occurs."""
+        counts: Counter[tuple[str, ...]] = Counter()
+        for caption, count in self.captions.items():
+            counts[tuple(clean_words(caption))] += count
+        return counts
+
+    @cached_property
     def words(self) -> Counter[str]:
         """How often each word occurs."""
         counts: Counter[str] = Counter()
-        for caption, count in self.captions.items():
-            for word in clean_words(caption):
+        for sentence, count in self.sentences.items():
+            for word in sentence:
                 counts[word] += count
         return counts
 
@@ -42,8 +50,8 @@ class CaptionUse:
     def lengths(self) -> Counter[int]:
         """How many captions have so many words; an empty caption has 0."""
         counts: Counter[int] = Counter()
-        for caption, count in self.captions.items():
-            counts[len(clean_words(caption))] += count
+        for sentence, count in self.sentences.items():
+            counts[len(sentence)] += count
         return counts
 
     @property
@@ -63,8 +71,7 @@ def vocabulary_share(predicted: CaptionUse, truth: CaptionUse) -> float:
 
 def verbatim_share(predicted: CaptionUse, truth: CaptionUse) -> float:
     """Share of predicted captions that stand word for word among the truths of the split, NaN for none."""
-    known = {tuple(clean_words(caption)) for caption in truth.captions}
-    same = sum(count for caption, count in predicted.captions.items() if tuple(clean_words(caption)) in known)
+    same = sum(count for sentence, count in predicted.sentences.items() if sentence in truth.sentences)
     return _share(same, predicted.num_captions)
 
 

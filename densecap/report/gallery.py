@@ -13,8 +13,8 @@ from densecap.report.markup import Html, element, figure, markup
 from densecap.report.mistakes import DETECTION_CLASSES, TRUTH_CLASSES
 from densecap.report.pictures import data_url
 
-#: Boxes and truths of an image that are drawn and listed.
-MOST_BOXES, MOST_TRUTHS = 8, 10
+#: Boxes and truths of an image that are drawn and listed, and phrases of a truth.
+MOST_BOXES, MOST_TRUTHS, MOST_PHRASES = 8, 10, 3
 _LAYERS = (("both", "boxes and truths"), ("predicted", "boxes"), ("truth", "truths"))
 
 
@@ -136,7 +136,10 @@ def _chosen_truths(fates: ImageFates | None, rows: list[int], number: int) -> li
 
 
 def _phrases(record: DenseRecord, group: np.ndarray) -> str:
-    return " / ".join(dict.fromkeys(record.truth_captions[row] for row in group.tolist()))
+    """The distinct phrases of a merged truth, the first few of many."""
+    phrases = list(dict.fromkeys(record.truth_captions[row] for row in group.tolist()))
+    more = f" and {len(phrases) - MOST_PHRASES} more" if len(phrases) > MOST_PHRASES else ""
+    return " / ".join(phrases[:MOST_PHRASES]) + more
 
 
 def _of(shown: int, number: int) -> Html:

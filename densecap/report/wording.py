@@ -86,9 +86,10 @@ def _gaps(predicted: CaptionUse, truth: CaptionUse) -> Html:
     less = [row for row in rows[::-1][:NUM_WORDS] if row[1] < row[2]]
     largest = max((abs(row[1] - row[2]) for row in more + less), default=0.0)
     return element(
-        "div",
+        "figure",
         _gap_list("more often", "predicted", more, largest),
         _gap_list("less often", "truth", less, largest),
+        element("figcaption", "occurrences among 1,000 words"),
         class_="pair",
     )
 
@@ -110,7 +111,7 @@ def _gap_list(title: str, class_: str, rows: list[tuple[str, float, float]], lar
     if not lines:
         return element("div", element("h4", title), element("p", "No such word.", class_="undefined"))
     head = [title, "", element("span", "predicted"), element("span", "truth")]
-    return table(head, lines, class_="gaps", title="times among 1,000 words")
+    return table(head, lines, class_="gaps")
 
 
 def _repeated(predicted: CaptionUse, truth: CaptionUse) -> Html:

@@ -197,6 +197,15 @@ def test_one_image_alone():
     assert math.isnan(image_mean_ap(images[1], "standard"))
 
 
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_one_image_alone_is_a_split_of_one_image(convention):
+    images = evaluation(12, pictures=False).judged[convention]
+    images += judged(record([], [(SQUARE, "dog")]), record([(SQUARE, 0.5, "dog")], []), convention=convention)
+    expected = [dense_score([image], convention).mean_ap for image in images]
+    assert [image_mean_ap(image, convention) for image in images] == pytest.approx(expected, nan_ok=True)
+    assert len({round(value, 6) for value in expected}) > 8
+
+
 def test_use_of_words():
     predicted = CaptionUse.of(["a dog", "a  dog", "A dog!", "the cat sat", ""])
     truth = CaptionUse.of(["a dog", "two birds"])

@@ -30,8 +30,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from densecap.metrics.dense_map.conventions import IOU_THRESHOLDS, convention_of
-from densecap.metrics.dense_map.evaluation import JudgedImage, dense_score
+from densecap.metrics.dense_map.average_precision import interpolated_precision, ranks_of
+from densecap.metrics.dense_map.conventions import IOU_THRESHOLDS, METEOR_THRESHOLDS, convention_of
+from densecap.metrics.dense_map.evaluation import JudgedImage
 from densecap.metrics.dense_map.geometry import Integers, convention_boxes, merge_truths, overlaps
 from densecap.metrics.dense_map.records import DenseRecord, Floats
 
@@ -112,5 +113,15 @@ def fates_by_rank(records: Sequence[DenseRecord], images: Sequence[ImageFates], 
 
 
 def image_mean_ap(image: JudgedImage, convention: str) -> float:
-    """Dense captioning mAP of one image alone, as if it were the split; NaN without truths."""
-    return dense_score([image], convention).mean_ap
+    """Dense captioning mAP of one image alone, as if it were the split; NaN without truths.
+
+    The same as ``dense_score([image], convention).mean_ap``, but cells with the same hits are computed once.
+    """
+    matches, levels = image.matches, convention_of(convention).levels
+    ranks = ranks_of(matches.scores)[matches.detection]
+    order = np.argsort(ranks)
+    well_said = image.meteor[order] > np.array(METEOR_THRESHOLDS)[:, None]  # (6, P)
+    hits = (matches.claims[:, None, order] & well_said).reshape(len(IOU_THRESHOLDS) * len(well_said), len(order))
+    cells, times = np.unique(hits, axis=0, return_counts=True)
+    precision = [interpolated_precision(ranks[order][row], matches.num_truths, levels).mean() for row in cells]
+    return float(np.average(precision, weights=times))
