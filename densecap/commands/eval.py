@@ -23,6 +23,7 @@ from densecap.evaluation.schema import write_report
 from densecap.evaluation.scoring import Inputs, evaluate
 from densecap.evaluation.table import show
 from densecap.evaluation.truth import Truth
+from densecap.report.page import write_page
 
 #: Options of metrics that count here; the others are for training.
 METRIC_OPTIONS = (
@@ -94,8 +95,4 @@ def _folder(cfg: DictConfig) -> Path:
 
 def _write(evaluation: Evaluation, folder: Path) -> None:
     write_report(folder / "report.json", evaluation.report)
-    try:
-        from densecap.report.page import write_page
-    except ImportError:
-        return
     write_page(folder / "report.html", evaluation)

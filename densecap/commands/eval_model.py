@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -14,6 +15,7 @@ from densecap.builder import build
 from densecap.checkpoint import LoadedModel
 from densecap.commands.predict import choose_device, find_checkpoint, model_card, positive, typed_settings
 from densecap.commands.progress import model_progress
+from densecap.errors import UserError
 from densecap.evaluation.figures import Choice
 from densecap.evaluation.formats.table import read_predictions
 from densecap.evaluation.model_pass import Wanted, run_model
@@ -80,9 +82,14 @@ def run_on_split(
             figures = run_model(loaded.model, truth, wanted, dict(writers), ready.batch_size, advance)
     except KeyboardInterrupt:
         console.print(f"interrupted after {done} of {len(truth.images)} images; what was done is kept in {folder}")
+    except torch.OutOfMemoryError as error:
+        _discard(writers)
+        raise UserError(
+            f"the device has too little memory for {ready.batch_size} images at once: give batch_size=1, fewer "
+            "detection.max_proposals, or device=cpu"
+        ) from error
     except BaseException:
-        for writer in writers.values():
-            writer.discard()
+        _discard(writers)
         raise
     seconds = time.perf_counter() - start
     timing = {"images": done, "seconds": round(seconds, 3), "images_per_second": round(done / seconds, 3)}
@@ -95,3 +102,8 @@ def run_on_split(
     report = {**figures.to_json(wanted), "images_per_second": timing["images_per_second"]}
     predicted = files.get("predicted") or files["truth"]
     return Inputs(truth, predicted, files.get("truth"), report, strict=False)
+
+
+def _discard(writers: dict[str, JsonWriter]) -> None:
+    for writer in writers.values():
+        writer.discard()

@@ -45,7 +45,7 @@ def prepare(
     file, options = Path(plain["file"]).expanduser(), _options(plain)
     if not overwrite and _is_ready(file, plain, options):
         console.print(
-            f"{file} is complete and made with these options (overwrite=true makes it anew)",
+            f"{file} is complete and made with these options (preprocess overwrite=true makes it anew)",
             highlight=False,
             soft_wrap=True,
         )

@@ -13,9 +13,9 @@ from densecap.metrics.bleu import bleu_of_ngrams
 from densecap.metrics.cider import cider_of_ngrams
 from densecap.metrics.dense_map.conventions import CONVENTIONS
 from densecap.metrics.dense_map.evaluation import DenseScore, JudgedImage, dense_score, judge_images
-from densecap.metrics.dense_map.geometry import merge_truths
 from densecap.metrics.dense_map.language import plain_text
 from densecap.metrics.dense_map.records import DenseRecord
+from densecap.metrics.examined import references_of_boxes
 from densecap.metrics.language_meteor import language_meteor
 from densecap.metrics.meteor import Meteor
 from densecap.metrics.ngrams import count_ngrams
@@ -131,16 +131,9 @@ def caption_figures(
 
 def truth_captions(records: Sequence[DenseRecord]) -> tuple[list[str], list[list[str]]]:
     """Of records on true boxes: each caption, and the phrases of all true boxes that are merged with its own."""
-    captions: list[str] = []
-    references: list[list[str]] = []
-    for record in records:
-        own: dict[int, list[str]] = {}
-        for members in merge_truths(record.truth_boxes)[1]:
-            phrases = [record.truth_captions[member] for member in members.tolist()]
-            own |= dict.fromkeys(members.tolist(), phrases)
-        captions += record.captions
-        references += [own.get(row, [phrase]) for row, phrase in enumerate(record.truth_captions)]
-    return captions, references
+    captions = [caption for record in records for caption in record.captions]
+    references = [references_of_boxes(record.truth_boxes, record.truth_captions) for record in records]
+    return captions, [phrases for own in references for phrases in own]
 
 
 def language_figures(records: Sequence[DenseRecord], meteor: Meteor, most: int | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from densecap.errors import UserError
@@ -10,7 +11,7 @@ from densecap.evaluation.coordinates import check_coordinates
 from densecap.evaluation.document import sha256_of
 from densecap.evaluation.joining import Joined, join, named
 from densecap.evaluation.predictions import Predictions
-from densecap.evaluation.records import captions_on_truth, odd_captions, records_of, to_original_size
+from densecap.evaluation.records import captions_on_truth, odd_captions, one_per_merged, records_of, to_original_size
 from densecap.evaluation.truth import Truth
 from densecap.metrics.dense_map.records import DenseRecord
 
@@ -36,6 +37,11 @@ class Part:
     coverage: dict[str, Any]
     coordinates: dict[str, Any] | None
     warnings: list[str]
+
+    @cached_property
+    def ranked(self) -> list[DenseRecord]:
+        """What dense mAP ranks: of true boxes that it merges, one."""
+        return [one_per_merged(record) for record in self.records] if self.protocol == "truth" else self.records
 
 
 def join_part(predictions: Predictions, truth: Truth, strict: bool = True) -> Part:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from densecap.evaluation.joining import Joined, named
 from densecap.evaluation.predictions import PredictedImage, Predictions
 from densecap.evaluation.truth import Truth, TruthImage
+from densecap.metrics.dense_map.geometry import merge_truths, overlaps
 from densecap.metrics.dense_map.records import DenseRecord, on_truth_boxes
 
 #: Width over height of two sizes of one picture may differ by this share, from rounding.
@@ -75,6 +77,15 @@ def captions_on_truth(record: DenseRecord) -> DenseRecord | None:
             return None
         distance[:, chosen[row]] = np.inf
     return on_truth_boxes(record, [record.captions[place] for place in chosen.tolist()], record.scores[chosen])
+
+
+def one_per_merged(record: DenseRecord) -> DenseRecord:
+    """Of a record on true boxes, the box nearest to each merged truth: dense mAP counts a second one as wrong."""
+    merged, groups = merge_truths(record.truth_boxes)
+    overlap = overlaps(merged, record.boxes)
+    rows = [int(members[overlap[group][members].argmax()]) for group, members in enumerate(groups)]
+    captions = [record.captions[row] for row in rows]
+    return replace(record, boxes=record.boxes[rows], scores=record.scores[rows], captions=captions)
 
 
 def odd_captions(predictions: Predictions) -> list[str]:

@@ -18,7 +18,7 @@ coverage              object  per protocol
 coordinates           object  per protocol: form, boxes, outside, fit, suspicion, notes; see evaluation.coordinates
 protocols             object  "predicted" (boxes and captions predicted), "truth" (captions for true boxes), "images"
                               (captions of whole images)
-  .boxes_kept         int     predicted boxes that were scored
+  .boxes_kept         int     boxes that dense mAP ranks: all predicted ones; of true boxes that it merges, one
   .dense_map          object  per convention: references ("as annotated" or "mapped to the vocabulary"), num_images,
                               num_detections, num_truths (after merging), figures: dense_mAP, detection_mAP,
                               AP_iou0.3 ... (detection), AP_iou0.3_meteor0.05 ...; without METEOR detection alone

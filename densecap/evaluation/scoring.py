@@ -71,7 +71,7 @@ def evaluate(inputs: Inputs, choice: Choice, say: Callable[[str], None] = lambda
         report["warnings"].append(f"{inputs.predicted.path} carries no vocabulary: references are taken as annotated")
     report |= {"versions": versions(), "seconds": round(time.perf_counter() - start, 3)}
     main = dense[parts[0].protocol]
-    return Evaluation(report, parts[0].records, main.judged, main.scores, inputs.truth.load_image)
+    return Evaluation(report, parts[0].ranked, main.judged, main.scores, inputs.truth.load_image)
 
 
 def _parts(inputs: Inputs, choice: Choice) -> list[Part]:
@@ -128,8 +128,8 @@ def _measure(
     if part.captions is not None:
         references = [record.truth_captions for record in part.records]
         return {"captions": caption_figures(part.captions, references, choice, meteor)}, Dense()
-    dense = dense_figures(part.records, choice, meteor, vocabulary)
-    figures: dict[str, Any] = {"boxes_kept": sum(len(record.boxes) for record in part.records)}
+    dense = dense_figures(part.ranked, choice, meteor, vocabulary)
+    figures: dict[str, Any] = {"boxes_kept": sum(len(record.boxes) for record in part.ranked)}
     figures["dense_map"] = dense.figures
     if part.protocol == "truth" and choice.asks(*CAPTION_METRICS):
         figures["captions"] = caption_figures(*truth_captions(part.records), choice, meteor)

@@ -12,11 +12,11 @@ from densecap.models.dense_captioner import DenseCaptioner
 from densecap.models.generation import GenerationSettings
 from densecap.models.inference import (
     Detections,
-    _describe,
-    _scale,
-    _stack,
+    describe,
     detections_of_maps,
     proposals_of_maps,
+    scale_of,
+    stack,
 )
 from densecap.models.settings import DetectionSettings
 from densecap.structures import RegionPrediction
@@ -27,7 +27,7 @@ class SeenPictures:
 
     def __init__(self, model: DenseCaptioner, pictures: Sequence[Tensor]) -> None:
         self.model, self.pictures = model, pictures
-        batch, self.sizes = _stack(model, pictures)
+        batch, self.sizes = stack(model, pictures)
         self.device = batch.device
         with torch.no_grad():
             self.maps = model.feature_maps(batch, self.sizes)
@@ -36,7 +36,7 @@ class SeenPictures:
     def scales(self) -> list[Tensor]:
         """(4,) factors from the pixels of each picture to those of its resized copy."""
         pairs = zip(self.pictures, self.sizes)
-        return [torch.tensor(_scale(picture, size), device=self.device) for picture, size in pairs]
+        return [torch.tensor(scale_of(picture, size), device=self.device) for picture, size in pairs]
 
     def found(self, detection: DetectionSettings, generation: GenerationSettings) -> list[list[RegionPrediction]]:
         """What ``model.caption_images`` gives."""
@@ -78,4 +78,4 @@ class SeenPictures:
         return [own.to(self.device, torch.float32) * scale for own, scale in zip(boxes, self.scales)]
 
     def _described(self, found: list[Detections], generation: GenerationSettings) -> list[list[RegionPrediction]]:
-        return _describe(self.model, self.pictures, self.sizes, found, generation)
+        return describe(self.model, self.pictures, self.sizes, found, generation)

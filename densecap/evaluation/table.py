@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -18,13 +18,13 @@ def show(report: Mapping[str, Any], console: Console) -> None:
     counts = f"{data['images']:,} images with {data['regions']:,} annotated regions"
     console.print(f"{data['name']}, split {data['split']}: {counts}")
     for protocol, part in report["protocols"].items():
-        for table in _tables(protocol, part):
-            console.print()
+        for title, table in _tables(protocol, part):
+            console.print(f"\n{title}")
             console.print(table)
     if report["model"]:
-        console.print()
-        for line in _model_lines(report["model"]):
-            console.print(line)
+        for title, table in _model_tables(report["model"]):
+            console.print(f"\n{title}")
+            console.print(table)
     if report["skipped"]:
         console.print()
         for reason in dict.fromkeys(report["skipped"].values()):
@@ -34,29 +34,22 @@ def show(report: Mapping[str, Any], console: Console) -> None:
         console.print(f"note: {warning}", style="yellow")
 
 
-def _tables(protocol: str, part: Mapping[str, Any]) -> list[Table]:
-    title = TITLES[protocol] + (f", {part['boxes_kept']:,} kept" if protocol == "predicted" else "")
-    tables = []
+def _tables(protocol: str, part: Mapping[str, Any]) -> Iterator[tuple[str, Table]]:
+    """Titles and tables of a protocol."""
     if part.get("dense_map"):
-        tables.append(_dense_table(title, part["dense_map"]))
-    others = {}
-    if "captions" in part:
-        counts = ("captions", "references")
-        others = {name: value for name, value in part["captions"].items() if name not in counts}
-        title = (
-            f"{TITLES[protocol]}: {part['captions']['captions']:,} with {part['captions']['references']:,} references"
-        )
-    if "language_meteor" in part:
-        language = part["language_meteor"]
-        others[f"language-only METEOR of {language['captions']:,} captions"] = language["METEOR"]
-    if others:
-        tables.append(_plain_table(title, others))
-    return tables
+        yield f"{TITLES[protocol]}, {part['boxes_kept']:,} kept", _dense_table(part["dense_map"])
+    if captions := part.get("captions"):
+        figures = {name: value for name, value in captions.items() if name not in ("captions", "references")}
+        title = f"{TITLES[protocol]}: {captions['captions']:,} with {captions['references']:,} references"
+        yield title, _plain_table(figures)
+    if language := part.get("language_meteor"):
+        title = f"language only, {language['captions']:,} captions against all phrases of their images"
+        yield title, _plain_table({"METEOR": language["METEOR"]})
 
 
-def _dense_table(title: str, conventions: Mapping[str, Any]) -> Table:
+def _dense_table(conventions: Mapping[str, Any]) -> Table:
     """A column for each convention."""
-    table = Table(title=title, title_justify="left")
+    table = Table()
     table.add_column("")
     for name in conventions:
         table.add_column(name, justify="right")
@@ -71,8 +64,8 @@ def _dense_table(title: str, conventions: Mapping[str, Any]) -> Table:
     return table
 
 
-def _plain_table(title: str, figures: Mapping[str, Any]) -> Table:
-    table = Table(title=title, title_justify="left", show_header=False)
+def _plain_table(figures: Mapping[str, Any]) -> Table:
+    table = Table(show_header=False)
     table.add_column("")
     table.add_column("", justify="right")
     for name, value in figures.items():
@@ -80,14 +73,23 @@ def _plain_table(title: str, figures: Mapping[str, Any]) -> Table:
     return table
 
 
-def _model_lines(model: Mapping[str, Any]) -> list[str]:
-    lines = []
-    if "proposal_recall" in model:
-        recall = ", ".join(f"{name.removeprefix('recall')} {number(v)}" for name, v in model["proposal_recall"].items())
-        lines.append(f"proposal recall {recall}")
+def _model_tables(model: Mapping[str, Any]) -> Iterator[tuple[str, Table]]:
+    if recall := model.get("proposal_recall"):
+        yield "proposal recall", _recall_table(recall)
     if "perplexity" in model:
-        lines.append(f"perplexity of the true captions {number(model['perplexity'], 2)}")
-    return lines
+        table = Table(show_header=False)
+        table.add_row("perplexity", number(model["perplexity"], 2))
+        yield "captions for true boxes, read to the model", table
+
+
+def _recall_table(recall: Mapping[str, Any]) -> Table:
+    """Rows of counts and columns of overlaps, from names like recall@100_iou0.5."""
+    cells = {tuple(name.removeprefix("recall@").split("_iou")): value for name, value in recall.items()}
+    counts, overlaps = (list(dict.fromkeys(key[place] for key in cells)) for place in (0, 1))
+    table = Table("proposals", *(f"IoU {overlap}" for overlap in overlaps))
+    for count in counts:
+        table.add_row(count, *(number(cells.get((count, overlap))) for overlap in overlaps))
+    return table
 
 
 def number(value: Any, digits: int = 4) -> str:

@@ -63,9 +63,9 @@ def proposals_of(
     """The (P, 4) proposals of each (3, H, W) uint8 image after NMS, in its own pixels, best first, not yet refined."""
     if not images:
         return []
-    batch, sizes = _stack(model, images)
+    batch, sizes = stack(model, images)
     found = proposals_of_maps(model, model.feature_maps(batch, sizes), sizes, settings or model.detection)
-    scales = [_scale(image, size) for image, size in zip(images, sizes)]
+    scales = [scale_of(image, size) for image, size in zip(images, sizes)]
     return [(own / own.new_tensor(scale)).cpu() for own, scale in zip(found, scales)]
 
 
@@ -103,9 +103,9 @@ def caption_images(
     """Described boxes of each (3, H, W) uint8 image, in its own pixels, best score first."""
     if not images:
         return []
-    batch, sizes = _stack(model, images)
+    batch, sizes = stack(model, images)
     found = detect(model, batch, sizes, detection)
-    return _describe(model, images, sizes, found, generation)
+    return describe(model, images, sizes, found, generation)
 
 
 @torch.no_grad()
@@ -115,25 +115,26 @@ def caption_boxes(
     """Captions of given boxes, which are pooled as they are: neither refined nor suppressed nor reordered."""
     if not images:
         return []
-    batch, sizes = _stack(model, images)
+    batch, sizes = stack(model, images)
     resized = [
-        own.to(batch.device, torch.float32) * own.new_tensor(_scale(image, size), dtype=torch.float32).to(batch.device)
+        own.to(batch.device, torch.float32)
+        * own.new_tensor(scale_of(image, size), dtype=torch.float32).to(batch.device)
         for own, image, size in zip(boxes, images, sizes)
     ]
     codes = model.recognition(model.localization.pool(model.feature_maps(batch, sizes), resized, sizes))
     logits = model.recognition.objectness(codes)[:, 0].float()
     counts = [len(own) for own in resized]
     found = [Detections(*part) for part in zip(resized, logits.split(counts), codes.split(counts))]
-    return _describe(model, images, sizes, found, generation)
+    return describe(model, images, sizes, found, generation)
 
 
-def _scale(image: Tensor, size: tuple[int, int]) -> list[float]:
+def scale_of(image: Tensor, size: tuple[int, int]) -> list[float]:
     """(x, y, x, y) factors from an image's own pixels to those of its resized copy."""
     vertical, horizontal = size[0] / image.shape[-2], size[1] / image.shape[-1]
     return [horizontal, vertical, horizontal, vertical]
 
 
-def _stack(model: DenseCaptioner, images: Sequence[Tensor]) -> tuple[Tensor, list[tuple[int, int]]]:
+def stack(model: DenseCaptioner, images: Sequence[Tensor]) -> tuple[Tensor, list[tuple[int, int]]]:
     """Resize and pad to one (B, 3, H, W) uint8 tensor on the model's device."""
     device = next(model.parameters()).device
     resized = [resize_image(image, model.image_size, model.conventions.resize_filter) for image in images]
@@ -144,20 +145,21 @@ def _stack(model: DenseCaptioner, images: Sequence[Tensor]) -> tuple[Tensor, lis
     return batch.to(device), sizes
 
 
-def _describe(
+def describe(
     model: DenseCaptioner,
     images: Sequence[Tensor],
     sizes: Sequence[tuple[int, int]],
     found: Sequence[Detections],
     generation: GenerationSettings,
 ) -> list[list[RegionPrediction]]:
+    """Captions for detections, whose boxes are brought to the pixels of the given images."""
     captions = generate(model.decoder, torch.cat([item.codes for item in found]), generation, model.vocabulary)
     every = max(generation.num_captions, 1)  # of n captions a region, the first is the best
     texts = [model.vocabulary.decode(row) for row in captions.tokens[::every].tolist()]
     log_probs = captions.log_probs[::every].tolist()
     results, start = [], 0
     for image, size, item in zip(images, sizes, found):
-        boxes = (item.boxes / item.boxes.new_tensor(_scale(image, size))).tolist()
+        boxes = (item.boxes / item.boxes.new_tensor(scale_of(image, size))).tolist()
         scores = item.logits.sigmoid().tolist()
         rows = zip(boxes, scores, texts[start:], log_probs[start:])
         results.append([RegionPrediction(tuple(b), s, t, p) for b, s, t, p in rows])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
 
 def resized_size(height: int, width: int, longest: int, truncate: bool = False) -> tuple[int, int]:
@@ -29,7 +28,11 @@ def resize_image(image: Tensor, longest: int, filter_name: str = "antialias") ->
     if filter_name != "antialias":
         raise ValueError(f"filter_name is 'antialias' or 'densecap2016', got {filter_name!r}")
     size = resized_size(height, width, longest)
-    return image if size == (height, width) else transforms.resize(image, list(size), antialias=True)
+    if size == (height, width):
+        return image
+    from torchvision.transforms.v2 import functional as transforms  # takes seconds, so only where an image is resized
+
+    return transforms.resize(image, list(size), antialias=True)
 
 
 def _scale_torch7(image: Tensor, height: int, width: int) -> Tensor:
