@@ -44,6 +44,8 @@ def shot(
         *(_box(f"t{truth}", merged[truth], ["truth"], _phrases(record, groups[truth]), record) for truth in truths),
         *(_predicted_box(number, row, record, fates) for number, row in reversed(list(enumerate(rows, 1)))),
     ]
+    if fates is None and not _partial_boxes(record):
+        drawing = []
     head = element(
         "header",
         element("span", record.image_id, class_="id"),
@@ -127,6 +129,12 @@ def _item(key: str, class_: str, words: str, details: str = "", pair: str | None
     caption = element("span", words if words.strip() else element("i", "empty caption"), class_="caption")
     small = element("small", details) if details else None
     return element("li", element("i", class_=f"swatch {class_}"), caption, small, data_box=key, data_pair=pair)
+
+
+def _partial_boxes(record: DenseRecord) -> bool:
+    """Whether any box is smaller than its picture: captions of whole images have frames that say nothing."""
+    boxes = np.concatenate((record.boxes, record.truth_boxes))
+    return bool((boxes != (0, 0, record.width, record.height)).any())
 
 
 def _chosen_truths(fates: ImageFates | None, rows: list[int], number: int) -> list[int]:

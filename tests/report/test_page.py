@@ -164,6 +164,7 @@ def test_whole_images_have_figures_and_captions_but_no_curves():
     reader = Reader(page(Evaluation(report, records)))
     assert 0.25 in reader.values and not [attrs for attrs in reader.named("path")]
     assert len([attrs for attrs in reader.named("article")]) == 3
+    assert reader.named("g") == []  # frames around whole pictures say nothing
     assert "a cat" in reader.texts and "captions of whole images" in reader.texts
 
 
