@@ -52,8 +52,8 @@ _BEFORE_NUMBER = "art|ca|figs?|nos?|op|pp|prop"
 _NUMBER_SIGN = re.compile(rf"\b({_BEFORE_NUMBER})\.(?= [0-9])", re.IGNORECASE)
 #: Before these, capitalized, the period of a single letter ends a sentence.
 _STARTERS = str.split(
-    """a about according additionally after an as at but earlier he her here however if in it last many more now once one
-    other she so some such that the their then there these they this we what when while yet you"""
+    """a about according additionally after an as at but earlier he her here however if in it last many more now once
+    one other she so some such that the their then there these they this we what when while yet you"""
 )
 _LETTER_AT_END = re.compile(
     rf"(?<![\w.])([a-zA-Z])\.(?=\s+(?:{'|'.join(f'{word.capitalize()}|{word.upper()}' for word in _STARTERS)})(?:\s|$))"

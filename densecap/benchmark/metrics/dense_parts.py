@@ -90,11 +90,12 @@ def _record(
 
 
 def _truth_phrase(words: Random, phrases: Sequence[str]) -> str:
-    """One of the grammar, or half of the time a given one before the grammar's words for where it is."""
+    """One of the grammar, or half of the time the beginning of a given one before the grammar's words for where."""
     own = phrase(words)
     if not phrases or words.random() < 0.5:
         return own
-    return f"{words.choice(phrases)} {words.choice(PREPOSITIONS)} {own}"
+    beginning = words.choice(phrases).split()[:4]
+    return " ".join([*beginning, words.choice(PREPOSITIONS), *own.split()[:3]])
 
 
 def vocabulary_of(records: Sequence[DenseRecord]) -> Vocabulary:

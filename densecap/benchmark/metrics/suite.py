@@ -29,6 +29,8 @@ PARTS: dict[str, Callable[[Sizes], Iterator[MetricRow]]] = {
     "dense_map": dense_map,
 }
 
+THEIRS = "theirs: pycocoevalcap 1.2 on the same words, in the unit of what was measured; METEOR by its Java protocol."
+
 
 def measure_metrics(
     names: Sequence[str], sizes: Sizes, announce: Callable[[str], object]
@@ -49,11 +51,16 @@ def measure_metrics(
 def show(rows: Sequence[MetricRow], left_out: Mapping[str, Sequence[str]], console: Console) -> None:
     """Print the table, the notes and what is missing."""
     table = Table(box=SIMPLE)
-    for name in ("metric", "measured", "pycocoevalcap", "ratio", "bar", "reached", "difference"):
+    for name in ("metric", "measured", "theirs", "ratio", "bar", ""):
         table.add_column(name, justify="left" if name == "metric" else "right", no_wrap=name != "metric")
+    table.columns[0].min_width = 24
     for row in rows:
         table.add_row(*_cells(row))
     console.print(table)
+    console.print(THEIRS, soft_wrap=True)
+    differences = [row.difference for row in rows if row.difference is not None and row.part != "tokenizer"]
+    if differences:
+        console.print(f"largest difference between their scores and these: {max(differences):.1g}", soft_wrap=True)
     for note, part in {row.note: row.part for row in rows if row.note}.items():
         console.print(f"{part}: {note}", soft_wrap=True)
     for sentence, names in left_out.items():
@@ -67,18 +74,16 @@ def write(path: Path, rows: Sequence[MetricRow], left_out: Mapping[str, Sequence
 
 
 def _cells(row: MetricRow) -> list[str]:
-    reached = {True: "yes", False: "NO", None: ""}[row.reached]
-    ratio, difference = row.ratio, row.difference
+    reached = {True: "reached", False: "MISSED", None: ""}[row.reached]
     return [
         row.what,
-        _quantity(row.measured, row.unit),
-        "" if row.other is None else _quantity(row.other, row.unit),
-        "" if ratio is None else f"{ratio:.1f} x",
+        f"{_number(row.measured)} {row.unit}",
+        "" if row.other is None else _number(row.other),
+        "" if row.ratio is None else f"{row.ratio:.1f} x",
         row.bar_text,
         reached,
-        "" if difference is None else f"{difference:.1g}",
     ]
 
 
-def _quantity(value: float, unit: str) -> str:
-    return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.2f} {unit}"
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
