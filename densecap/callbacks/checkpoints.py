@@ -37,9 +37,9 @@ class BestAndLast(ModelCheckpoint):
         )
 
     def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
-        """Whether a figure is the best so far or as good."""
-        equal = current is not None and self.best_model_score is not None and bool(current == self.best_model_score)
-        return equal or super().check_monitor_top_k(trainer, current)
+        """Whether a figure is the best so far or as good; all processes decide alike."""
+        equal = current is not None and _is_equal(current, self.best_model_score)
+        return trainer.strategy.reduce_boolean_decision(equal) or super().check_monitor_top_k(trainer, current)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The last state is the last one, also where a limit of steps ends a run between validations."""
@@ -54,3 +54,8 @@ class BestAndLast(ModelCheckpoint):
     def _save_last_state(self, trainer: pl.Trainer) -> None:
         if self.dirpath and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(Path(self.dirpath) / "last.ckpt")
+
+
+def _is_equal(figure: Tensor, best: Tensor | None) -> bool:
+    """Whether a figure is as good as the best; Lightning keeps one that is no number as infinitely bad."""
+    return best is not None and bool(figure == best or (figure.isnan() and best.isinf()))

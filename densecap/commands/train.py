@@ -96,11 +96,11 @@ def _callbacks(cfg: DictConfig, data: CaptioningDataModule) -> list[pl.Callback]
         checkpoint_node["monitor"] = None
         console.print("there are no validation images, so best.ckpt will be the latest state")
     elif checkpoint_node.get("monitor"):
-        checkpoint_node["monitor"] = _monitor(checkpoint_node["monitor"], callbacks)
+        checkpoint_node["monitor"] = monitored(checkpoint_node["monitor"], callbacks)
     return [build(checkpoint_node), *callbacks.values()]
 
 
-def _monitor(wanted: str, callbacks: Mapping[str, pl.Callback]) -> str:
+def monitored(wanted: str, callbacks: Mapping[str, pl.Callback]) -> str:
     """The figure that decides which state is best; errors: UserError for one that no metric of this run gives."""
     figures = [name for item in callbacks.values() if isinstance(item, CaptionMetrics) for name in item.names]
     if wanted == "auto":

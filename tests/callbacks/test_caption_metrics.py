@@ -141,7 +141,7 @@ def test_predicted_boxes(model, file, tmp_path):
 
 
 def test_captions_for_true_boxes(model, file, tmp_path):
-    """The two phrases of a place are both references of both its boxes; words are raw: the end of each was cut off."""
+    """The two phrases of a place are both references of both its boxes; the words are raw."""
     metrics = {
         "bleu": BleuMetric(),
         "cider": CiderMetric(),

@@ -18,6 +18,11 @@ def checked(command, *arguments):
     [
         ("model=densecap_vg16", ["there is no model=densecap_vg16", "did you mean model=densecap_vgg16"]),
         ("model/decoder=lsmt", ["did you mean model/decoder=lstm"]),
+        ("metric=[bleu,cidr]", ["there is no metric=cidr", "did you mean metric=cider?"]),
+        ("metric=densemap", ["did you mean metric=dense_map?"]),
+        ("metric=bleu,cider", ["metric=[bleu,cider] for a list", "-m"]),
+        ("metric.dense_map.convntion=standard", ["did you mean metric.dense_map.convention?"]),
+        ("experiment=null", ["experiment=null chooses nothing"]),
         ("experiment=quikstart", ["did you mean experiment=quickstart"]),
         ("hydra/launcher=nothing_like_it", ["hydra/launcher is one of"]),
         ("trainer.devises=4", ["no option trainer.devises", "did you mean trainer.devices?"]),
@@ -108,6 +113,36 @@ def test_right_values_pass(arguments):
 def test_values_take_the_form_of_their_key():
     _, config = checked("train", "data=visual_genome", "data.version=1.0", "data.vocabulary_splits=val", "data.name=7")
     assert (config.data.version, list(config.data.vocabulary_splits), config.data.name) == ("1.0", ["val"], "7")
+
+
+@pytest.mark.parametrize(
+    ("typed", "chosen"),
+    [
+        ("metric=[bleu,cider,dense_map]", ["bleu", "cider", "dense_map"]),
+        ("metric=meteor", ["meteor"]),
+        ("metric=none", []),
+        ("metric=null", []),
+        ("metric=[]", []),
+        ("seed=1", ["dense_map", "bleu", "cider"]),
+    ],
+)
+def test_several_members_of_a_group(typed, chosen):
+    _, config = checked("train", typed)
+    assert list(config.callbacks.metrics.metrics) == chosen
+
+
+def test_options_of_a_member_among_several():
+    options = ["metric.dense_map.convention=densecap2016", "metric.language_meteor.max_captions=null"]
+    _, config = checked("train", "metric=[dense_map,language_meteor]", *options)
+    metrics = config.callbacks.metrics.metrics
+    assert (metrics.dense_map.convention, metrics.language_meteor.max_captions) == ("densecap2016", None)
+
+
+def test_sweeps_over_metrics():
+    _, config = checked("train", "-m", "metric=[bleu],[cider]")
+    assert list(config.callbacks.metrics.metrics) == ["bleu"]
+    with pytest.raises(UserError, match="did you mean metric=cider"):
+        checked("train", "-m", "metric=[bleu],[cidr]")
 
 
 def test_sweeps_check_every_choice():

@@ -51,6 +51,28 @@ def test_schedulers_build(member):
     assert 0 < scheduler.get_last_lr()[0] <= 2.0
 
 
+@pytest.mark.parametrize("member", [member for member in MEMBERS if member.startswith("metric/")])
+def test_metrics_build(member):
+    """Each stands under its own name, and says under which names it will report."""
+    from densecap.metrics.keyed import KeyedMetric
+
+    name = member.partition("/")[2]
+    metrics = build(compose("train", [f"metric={name}"]).callbacks.metrics.metrics)
+    assert list(metrics) == ([] if name == "none" else [name])
+    for metric in metrics.values():
+        assert isinstance(metric, KeyedMetric) and metric.figure in metric.names()
+        assert type(metric).take is not KeyedMetric.take
+
+
+def test_metrics_are_off_where_an_experiment_says_so(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /metric: none\n", encoding="utf-8"
+    )
+    _, config = check(read(find_command("train"), ["--config-dir", str(tmp_path), "experiment=mine"]))
+    assert config.callbacks.metrics.metrics == {}
+
+
 @pytest.mark.parametrize("member", [member for member in MEMBERS if member.startswith("trainer/")])
 def test_trainer_arguments_exist(member):
     from pytorch_lightning import Trainer

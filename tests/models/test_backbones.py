@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
+import torchvision.transforms.v2
 import yaml
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
