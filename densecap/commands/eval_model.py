@@ -18,6 +18,7 @@ from densecap.commands.progress import model_progress
 from densecap.errors import UserError
 from densecap.evaluation.figures import Choice
 from densecap.evaluation.formats.table import read_predictions
+from densecap.evaluation.joining import counted
 from densecap.evaluation.model_pass import Wanted, run_model
 from densecap.evaluation.scoring import Inputs
 from densecap.evaluation.truth import Truth
@@ -97,7 +98,7 @@ def run_on_split(
         writer.close({"complete": figures is not None, "errors": [], "timing": timing})
     if figures is None:
         return None
-    console.print(f"described {done} images in {seconds:.1f} s, {done / seconds:.2f} images/s")
+    console.print(f"described {counted(done, 'image')} in {seconds:.1f} s, {done / seconds:.2f} images/s")
     files = {name: read_predictions(folder / FILES[name]) for name in writers}
     report = {**figures.to_json(wanted), "images_per_second": timing["images_per_second"]}
     predicted = files.get("predicted") or files["truth"]

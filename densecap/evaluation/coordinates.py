@@ -28,7 +28,7 @@ from densecap.metrics.dense_map.records import Floats
 Pair = tuple[PredictedImage, TruthImage]
 
 #: Longest sides that images are commonly resized to.
-COMMON_SIZES = (224, 256, 300, 320, 384, 416, 448, 480, 500, 512, 600, 640, 720, 800, 1000, 1024, 1280, 1333)
+COMMON_SIZES = (224, 256, 300, 320, 384, 400, 416, 448, 480, 500, 512, 600, 640, 720, 800, 1000, 1024, 1280, 1333)
 #: At most so many images, and boxes of each, are looked at.
 MAX_IMAGES, MAX_BOXES = 100, 100
 #: A box is outside when it reaches beyond its image by more pixels and by a larger share of the side than these.
@@ -173,6 +173,6 @@ def _negative_size(predictions: Predictions, examples: list[str], other: BoxForm
 
 def _outside_note(predictions: Predictions, examples: list[str], total: int) -> str:
     return (
-        f"{len(examples)} of {total} boxes reach outside their images and are scored as they are, "
+        f"boxes that reach outside their images, scored as they are: {len(examples):,} of {total:,}, "
         f"first: {examples[0]} (boxes are read as {predictions.form.words})"
     )

@@ -36,6 +36,7 @@ METRICS = {
     "perplexity": "of the true captions (with a model)",
 }
 NEEDS_METEOR = ("dense_map", "meteor", "language_meteor")
+NEEDS_BOXES = ("dense_map", "detection", "language_meteor")
 NEEDS_MODEL = ("proposal_recall", "perplexity")
 CAPTION_METRICS = ("bleu", "cider", "rouge_l", "meteor")
 

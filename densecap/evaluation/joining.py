@@ -123,9 +123,14 @@ def _no_partner(predictions: Predictions, truth: Truth, outside: dict[str, str |
     hint = f"; they are of split {' and '.join(sorted(splits))}" if splits else ""
     theirs, ours = named(list(outside)), named([image.image_id for image in truth.images])
     return (
-        f"none of the {len(outside)} images in {predictions.path} is among the {len(truth.images)} evaluated of split "
+        f"none of the images in {predictions.path} is among the {len(truth.images)} evaluated of split "
         f"{truth.split} of {truth.name}{hint}: the file has {theirs}, the split has {ours}"
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """A count in words, as "1 image" or "2,000 images"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def named(names: Sequence[str]) -> str:

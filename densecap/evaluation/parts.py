@@ -9,7 +9,7 @@ from typing import Any
 from densecap.errors import UserError
 from densecap.evaluation.coordinates import check_coordinates
 from densecap.evaluation.document import sha256_of
-from densecap.evaluation.joining import Joined, join, named
+from densecap.evaluation.joining import Joined, counted, join, named
 from densecap.evaluation.predictions import Predictions
 from densecap.evaluation.records import captions_on_truth, odd_captions, one_per_merged, records_of, to_original_size
 from densecap.evaluation.truth import Truth
@@ -102,11 +102,12 @@ def _coverage(joined: Joined) -> dict[str, Any]:
 def _coverage_warnings(joined: Joined, truth: Truth) -> list[str]:
     warnings = []
     if joined.missing:
-        count = f"{len(joined.missing)} of {len(truth.images)} images of the split have no predictions"
-        warnings.append(f"{count} and count as having none: {named(joined.missing)}")
+        count = f"{len(joined.missing)} of {counted(len(truth.images), 'image')} of the split"
+        warnings.append(f"no predictions for {count}, counted as having none: {named(joined.missing)}")
     beyond = [name for name, split in joined.outside.items() if split == truth.split]
     others = [name if split is None else f"{name} ({split})" for name, split in joined.outside.items()]
     if len(beyond) < len(joined.outside):
         others = [text for text, name in zip(others, joined.outside) if name not in beyond]
-        warnings.append(f"predictions of {len(others)} images outside the split are left out: {named(others)}")
+        count = counted(len(others), "image")
+        warnings.append(f"predictions of {count} outside the split are left out: {named(others)}")
     return warnings

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from densecap.evaluation.joining import Joined, named
+from densecap.evaluation.joining import Joined, counted, named
 from densecap.evaluation.predictions import PredictedImage, Predictions
 from densecap.evaluation.truth import Truth, TruthImage
 from densecap.metrics.dense_map.geometry import merge_truths, overlaps
@@ -41,22 +41,29 @@ def to_original_size(found: Sequence[PredictedImage | None], images: Sequence[Tr
         entry.width, entry.height = float(truth.width), float(truth.height)
     notes = []
     if scaled:
-        notes.append(f"boxes of {len(scaled)} images were predicted at another size of the picture and scaled to it")
+        count = counted(len(scaled), "image")
+        notes.append(f"boxes of {count} were predicted at another size of the picture and scaled to it")
     if odd:
-        notes.append(f"{len(odd)} images have another shape than was annotated, their boxes stay: {named(odd)}")
+        count = counted(len(odd), "image")
+        notes.append(f"{count} of another shape than was annotated, boxes taken as they are: {named(odd)}")
     return notes
 
 
 def records_of(predictions: Predictions, joined: Joined, truth: Truth) -> list[DenseRecord]:
-    """In the order of the split; an image without an entry has nothing predicted."""
+    """In the order of the split; an image without an entry has nothing predicted.
+
+    A caption of a whole image stands on a box of the whole image with score 1.
+    """
     return [_record(predictions, entry, image) for entry, image in zip(joined.found, truth.images)]
 
 
 def _record(predictions: Predictions, entry: PredictedImage | None, image: TruthImage) -> DenseRecord:
-    boxes, scores, captions = np.zeros((0, 4)), np.zeros(0), list[str]()
-    if entry is not None and not predictions.whole_images:
-        boxes = predictions.form.boxes(entry.numbers, image.width, image.height)
-        scores, captions = entry.scores, entry.captions
+    boxes, scores = np.zeros((0, 4)), np.zeros(0)
+    if entry is not None and predictions.whole_images:
+        boxes, scores = np.array([[0.0, 0.0, image.width, image.height]]), np.ones(1)
+    elif entry is not None:
+        boxes, scores = predictions.form.boxes(entry.numbers, image.width, image.height), entry.scores
+    captions = [] if entry is None else entry.captions
     return DenseRecord(image.image_id, image.width, image.height, boxes, scores, captions, image.boxes, image.captions)
 
 
@@ -92,8 +99,8 @@ def odd_captions(predictions: Predictions) -> list[str]:
     """Sentences about captions that count, but not as one might think."""
     captions = [(image.where, text) for image in predictions.images for text in image.captions]
     kinds = (
-        ("empty, and score 0", [where for where, text in captions if not text.strip()]),
-        ("of several lines, which are read as one", [where for where, text in captions if "\n" in text.strip()]),
-        ("with ||| in them, which is left out", [where for where, text in captions if "|||" in text]),
+        ("without words, scored 0", [where for where, text in captions if not text.strip()]),
+        ("of several lines, read as one", [where for where, text in captions if "\n" in text.strip()]),
+        ("with |||, which is left out", [where for where, text in captions if "|||" in text]),
     )
-    return [f"{len(where)} captions are {words}, first in {where[0]}" for words, where in kinds if where]
+    return [f"{counted(len(where), 'caption')} {words}, first in {where[0]}" for words, where in kinds if where]

@@ -12,6 +12,7 @@ from typing import Any
 from densecap.errors import UserError
 from densecap.evaluation.figures import (
     CAPTION_METRICS,
+    NEEDS_BOXES,
     NEEDS_METEOR,
     NEEDS_MODEL,
     Choice,
@@ -95,7 +96,6 @@ def _head(inputs: Inputs, choice: Choice, parts: list[Part]) -> dict[str, Any]:
     truth = inputs.truth
     data = {"name": truth.name, "split": truth.split, "file": str(truth.path), "images": len(truth.images)}
     data |= {"regions": truth.num_regions, "split_images": truth.split_size, "sources": truth.sources()}
-    skipped = [name for name in NEEDS_MODEL if name in choice.metrics and inputs.model is None]
     return {
         "version": REPORT_VERSION,
         "data": data,
@@ -105,9 +105,25 @@ def _head(inputs: Inputs, choice: Choice, parts: list[Part]) -> dict[str, Any]:
         "protocols": {},
         "model": inputs.model,
         "settings": asdict(choice),
-        "skipped": dict.fromkeys(skipped, "needs a model: give ckpt=PATH"),
+        "skipped": _skipped(inputs, choice, parts),
         "warnings": list(dict.fromkeys(text for part in parts for text in part.warnings)),
     }
+
+
+def _skipped(inputs: Inputs, choice: Choice, parts: list[Part]) -> dict[str, str]:
+    """What was asked for and these parts do not give, each with the reason."""
+    protocols = [part.protocol for part in parts]
+    reasons: dict[str, str] = {}
+    if "images" in protocols:
+        reasons |= dict.fromkeys(NEEDS_BOXES, "needs boxes, which captions of whole images have not")
+    elif "truth" not in protocols:
+        remedy = "protocol=both has them" if choice.protocol == "predicted" else "ckpt=PATH makes them"
+        reasons |= dict.fromkeys(CAPTION_METRICS, f"needs captions for true boxes: {remedy}")
+    elif "predicted" not in protocols:
+        reasons["language_meteor"] = "needs predicted boxes: protocol=both has them"
+    if inputs.model is None:
+        reasons |= dict.fromkeys(NEEDS_MODEL, "needs a model: give ckpt=PATH")
+    return {name: reasons[name] for name in choice.metrics if name in reasons}
 
 
 def _open_meteor(inputs: Inputs, choice: Choice, report: dict[str, Any]) -> Meteor | None:

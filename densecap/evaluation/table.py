@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from densecap.evaluation.joining import counted
 from densecap.evaluation.parts import TITLES
 from densecap.metrics.dense_map.conventions import IOU_THRESHOLDS
 
@@ -15,7 +16,7 @@ from densecap.metrics.dense_map.conventions import IOU_THRESHOLDS
 def show(report: Mapping[str, Any], console: Console) -> None:
     """Print the figures of a report, then what is missing, then its warnings."""
     data = report["data"]
-    counts = f"{data['images']:,} images with {data['regions']:,} annotated regions"
+    counts = f"{counted(data['images'], 'image')} with {counted(data['regions'], 'annotated region')}"
     console.print(f"{data['name']}, split {data['split']}: {counts}")
     for protocol, part in report["protocols"].items():
         for title, table in _tables(protocol, part):
@@ -29,9 +30,9 @@ def show(report: Mapping[str, Any], console: Console) -> None:
         console.print()
         for reason in dict.fromkeys(report["skipped"].values()):
             names = [name for name, own in report["skipped"].items() if own == reason]
-            console.print(f"left out: {', '.join(names)} ({reason})")
+            console.print(f"left out: {', '.join(names)} ({reason})", soft_wrap=True)
     for warning in report["warnings"]:
-        console.print(f"note: {warning}", style="yellow")
+        console.print(f"note: {warning}", style="yellow", soft_wrap=True)
 
 
 def _tables(protocol: str, part: Mapping[str, Any]) -> Iterator[tuple[str, Table]]:
@@ -40,10 +41,11 @@ def _tables(protocol: str, part: Mapping[str, Any]) -> Iterator[tuple[str, Table
         yield f"{TITLES[protocol]}, {part['boxes_kept']:,} kept", _dense_table(part["dense_map"])
     if captions := part.get("captions"):
         figures = {name: value for name, value in captions.items() if name not in ("captions", "references")}
-        title = f"{TITLES[protocol]}: {captions['captions']:,} with {captions['references']:,} references"
-        yield title, _plain_table(figures)
+        counts = f"{captions['captions']:,} with {counted(captions['references'], 'reference')}"
+        if figures:
+            yield f"{TITLES[protocol]}: {counts}", _plain_table(figures)
     if language := part.get("language_meteor"):
-        title = f"language only, {language['captions']:,} captions against all phrases of their images"
+        title = f"language only, {counted(language['captions'], 'caption')} against all phrases of their images"
         yield title, _plain_table({"METEOR": language["METEOR"]})
 
 

@@ -135,7 +135,7 @@ def test_missing_and_unknown_images_are_counted_and_named(truth: Truth, tmp_path
         "outside": {"count": 2, "first": ["000000000002.jpg", "999.jpg"]},
     }
     assert part.warnings == [
-        "2 of 6 images of the split have no predictions and count as having none: 7, 8",
+        "no predictions for 2 of 6 images of the split, counted as having none: 7, 8",
         "predictions of 2 images outside the split are left out: 000000000002.jpg (train), 999.jpg",
     ]
     assert [len(record.boxes) for record in part.records] == [0, 0, 5, 5, 5, 5]
@@ -149,7 +149,9 @@ def test_images_beyond_max_images_are_left_out_without_a_word(truth: Truth, tmp_
 
 def test_predictions_of_another_split_are_refused(truth: Truth, tmp_path: Path) -> None:
     path = fakes.write_own(tmp_path / "file", fakes.predictions_of(Truth(truth.region_file, "train")))
-    with pytest.raises(UserError, match="none of the 6 images in .* of split test of fake; they are of split train"):
+    with pytest.raises(
+        UserError, match="none of the images in .* among the 6 evaluated of split test of fake; they are of split train"
+    ):
         join_part(read_predictions(path), truth)
 
 
@@ -179,10 +181,10 @@ def test_odd_captions_have_a_defined_result(truth: Truth, tmp_path: Path) -> Non
         Inputs(truth, read_predictions(path), meteor_processes=1), Choice(("dense_map", "meteor", "cider"))
     )
     assert found.judged["standard"][0].meteor.tolist() == [0, 1, 1, 1, 1]
-    assert [text.partition(",")[0].partition(" which")[0] for text in found.report["warnings"][:3]] == [
-        "1 captions are empty",
-        "1 captions are of several lines",
-        "1 captions are with ||| in them",
+    assert [text.partition(", first in ")[0] for text in found.report["warnings"][:3]] == [
+        "1 caption without words, scored 0",
+        "1 caption of several lines, read as one",
+        "1 caption with |||, which is left out",
     ]
 
 

@@ -123,7 +123,7 @@ def test_a_turned_picture_is_named(truth: Truth, tmp_path: Path) -> None:
     images[0]["width"], images[0]["height"] = images[0]["height"], images[0]["width"]
     warnings = join_part(read_predictions(fakes.write_own(tmp_path / "file", images)), truth).warnings
     assert (
-        "1 images have another shape than was annotated, their boxes stay: 13 (480 x 640, annotated 640 x 480)"
+        "1 image of another shape than was annotated, boxes taken as they are: 13 (480 x 640, annotated 640 x 480)"
         in warnings
     )
 
@@ -133,6 +133,6 @@ def test_boxes_outside_are_counted_and_kept(truth: Truth, tmp_path: Path) -> Non
     images[1]["regions"][2]["box"] = [10, 10, 2000, 50]
     part = join_part(read_predictions(fakes.write_own(tmp_path / "file", images)), truth)
     assert len(part.warnings) == 1
-    assert part.warnings[0].startswith("1 of 60 boxes reach outside their images and are scored as they are, first: ")
+    assert part.warnings[0].startswith("boxes that reach outside their images, scored as they are: 1 of 60, first: ")
     assert "images[1], box 2 is [10.0, 10.0, 2000.0, 50.0]" in part.warnings[0]
     assert part.records[1].boxes[2].tolist() == [10, 10, 2000, 50]
