@@ -8,6 +8,7 @@
     model.sha256            str     SHA-256 of that file, hexadecimal
     model.name              str     class of the model and of its parts, as "DenseCaptioner (VGG16, LSTMDecoder)"
     model.trained_on        str     name of the data set
+    model.vocabulary        str[]   the words it can say, where eval wrote the file
     model.config            object  image_size, vocabulary_size, and the detection and generation settings used
     box_format              str     always "xyxy, original pixels"
     images[]                object  one for every picture that could be read, in the order of the source
