@@ -88,7 +88,9 @@ def _recall_table(recall: Mapping[str, Any]) -> Table:
     """Rows of counts and columns of overlaps, from names like recall@100_iou0.5."""
     cells = {tuple(name.removeprefix("recall@").split("_iou")): value for name, value in recall.items()}
     counts, overlaps = (list(dict.fromkeys(key[place] for key in cells)) for place in (0, 1))
-    table = Table("proposals", *(f"IoU {overlap}" for overlap in overlaps))
+    table = Table()
+    for title in ("proposals", *(f"IoU {overlap}" for overlap in overlaps)):
+        table.add_column(title, justify="right")
     for count in counts:
         table.add_row(count, *(number(cells.get((count, overlap))) for overlap in overlaps))
     return table
