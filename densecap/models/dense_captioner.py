@@ -52,9 +52,15 @@ class DenseCaptioner(nn.Module):
         self.decoder = decoder(feature_dim=self.recognition.out_dim, vocabulary_size=len(vocabulary))
         if self.conventions.caffe_pixels:
             backbone.use_compat()
+        self.learns_words = False
         pretrained = backbone.recognition_weights()
         if pretrained is not None:
             self.recognition.load_pretrained(pretrained)
+
+    def learn_words(self) -> None:
+        """Add the loss ``words``, see ``Decoder.word_loss``; errors: UserError when the decoder has none."""
+        self.decoder.check_word_loss()
+        self.learns_words = True
 
     def feature_maps(self, images: Tensor, sizes: Sequence[tuple[int, int]]) -> list[MapGroup]:
         """Feature maps of (B, 3, H, W) padded images, as groups (indices, maps) of images of one size.
@@ -71,7 +77,8 @@ class DenseCaptioner(nn.Module):
         ]
 
     def forward(self, batch: Batch, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """The losses of a batch, unweighted: objectness_proposal, box_proposal, box_decay, objectness, box, caption.
+        """The losses of a batch, unweighted: objectness_proposal, box_proposal, box_decay, objectness, box,
+        caption and, after ``learn_words``, words.
 
         ``generator`` (on the CPU) makes the sampling of regions repeatable.
         """
@@ -94,11 +101,14 @@ class DenseCaptioner(nn.Module):
         tokens = torch.cat([regions.tokens[s.truth] for s, regions in zip(samples, batch.regions)])
         positive = codes[is_region]  # (P, F)
         transforms = self.recognition.box(positive).float()
-        return {
+        losses = {
             "objectness": objectness_loss(self.recognition.objectness(codes)[:, 0], is_region),
             "box": mean(box_loss(transforms, invert_transforms(boxes, truth))),
             "caption": mean(self.decoder.loss(positive, tokens)),
         }
+        if self.learns_words:
+            losses["words"] = mean(self.decoder.word_loss(positive, tokens))
+        return losses
 
     def detect(
         self, images: Tensor, sizes: Sequence[tuple[int, int]], settings: DetectionSettings | None = None

@@ -12,17 +12,19 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the five losses; the released code's values."""
+    """Weights of the five losses; the released code's values. ``words`` is an aid that the original does not have."""
 
     objectness_proposal: float = 0.1
     box_proposal: float = 0.05
     objectness: float = 0.1
     box: float = 0.1
     caption: float = 1.0
+    words: float = 0.0
 
     def total(self, losses: Mapping[str, Tensor]) -> Tensor:
         """The weighted sum that is reported; ``box_decay`` is not part of it, only of what is optimised."""
-        return torch.stack([weight * losses[name] for name, weight in asdict(self).items()]).sum()
+        weights = {name: weight for name, weight in asdict(self).items() if weight or name in losses}
+        return torch.stack([weight * losses[name] for name, weight in weights.items()]).sum()
 
     def objective(self, losses: Mapping[str, Tensor]) -> Tensor:
         """What is optimised: the total and the pull of raw proposal transforms to zero."""

@@ -37,6 +37,8 @@ class DenseCaptioningTask(pl.LightningModule):
         super().__init__()
         self.model = model
         self.weights = weights or LossWeights()
+        if self.weights.words:
+            model.learn_words()
         self.backbone_lr_ratio = backbone_lr_ratio
         self.config = dict(config or {})
         self._build_optimizer, self._build_scheduler = optimizer, scheduler

@@ -235,6 +235,32 @@ def test_start_of_the_lstm():
     assert decoder.output.weight.abs().max().item() == pytest.approx(200**-0.5, rel=0.01)
 
 
+def test_the_forget_gate_starts_where_it_is_told():
+    decoder = LSTMDecoder(5, 3, embedding_dim=4, hidden_dim=6, num_layers=2, forget_bias=3.0)
+    assert [cell.bias.view(4, 6).mean(dim=1).tolist() for cell in decoder.cells] == [[0, 3, 0, 0]] * 2
+
+
+@pytest.mark.parametrize("cls", [LSTMDecoder, GRUDecoder])
+def test_word_loss_by_hand(cls):
+    """Words count once each, whatever their order; padding, END and an empty caption count nothing."""
+    torch.manual_seed(0)
+    decoder = cls(5, 4, embedding_dim=6, hidden_dim=6)
+    features = torch.rand(3, 5)
+    tokens = torch.tensor([[2, 4, 2, 0], [3, 0, 0, 0], [0, 0, 0, 0]])
+    log_probs = decoder.output(decoder.image_encoder(features)).log_softmax(dim=1)
+    expected = torch.stack([-(log_probs[0, 2] + log_probs[0, 4]) / 2, -log_probs[1, 3], torch.zeros(())])
+    torch.testing.assert_close(decoder.word_loss(features, tokens), expected)
+    torch.testing.assert_close(decoder.word_loss(features, tokens.flip(1)), expected)
+
+
+def test_word_loss_needs_a_layer_that_fits():
+    LSTMDecoder(5, 3, embedding_dim=4, hidden_dim=4).check_word_loss()
+    with pytest.raises(UserError, match="equal model.decoder.embedding_dim and model.decoder.hidden_dim, got 4 and 6"):
+        LSTMDecoder(5, 3, embedding_dim=4, hidden_dim=6).check_word_loss()
+    with pytest.raises(UserError, match="TransformerDecoder cannot"):
+        TransformerDecoder(8, 5, embedding_dim=8, hidden_dim=8, num_layers=1, num_heads=2).check_word_loss()
+
+
 def test_sizes_are_free():
     LSTMDecoder(5, 3, embedding_dim=4, hidden_dim=6, num_layers=3)(
         torch.rand(2, 5), torch.ones(2, 2, dtype=torch.int64)

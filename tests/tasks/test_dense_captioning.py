@@ -9,6 +9,8 @@ import torch
 from densecap import checkpoint
 from densecap.callbacks.finetune_backbone import FinetuneBackbone
 from densecap.callbacks.stop_on_explosion import StopOnExplosion
+from densecap.models.decoders.lstm import LSTMDecoder
+from densecap.models.losses import LossWeights
 from densecap.tasks.dense_captioning import DenseCaptioningTask
 from densecap.tasks.schedules import constant
 
@@ -55,10 +57,21 @@ def test_training_lowers_the_loss_and_logs_every_part(make_captioner, batch, tmp
     logged = set(trainer.callback_metrics)
     for name in ("objectness_proposal", "box_proposal", "objectness", "box", "caption"):
         assert {f"train/loss_{name}", f"val/loss_{name}"} <= logged
-    parts = sum(
-        weight * trainer.callback_metrics[f"val/loss_{name}"].item() for name, weight in vars(task.weights).items()
-    )
+    weights = {name: weight for name, weight in vars(task.weights).items() if weight}
+    parts = sum(weight * trainer.callback_metrics[f"val/loss_{name}"].item() for name, weight in weights.items())
     assert trainer.callback_metrics["val/loss"].item() == pytest.approx(parts, rel=1e-4)
+
+
+def test_words_are_a_loss_only_when_they_weigh_something(make_captioner, batch, tmp_path):
+    model = make_captioner()
+    model.decoder = LSTMDecoder(20, 30, embedding_dim=12, hidden_dim=12)
+    plain = set(model(batch))
+    task = task_of(model, weights=LossWeights(words=2.0))
+    losses = model(batch)
+    assert set(losses) == plain | {"words"}
+    without = {name: value for name, value in losses.items() if name != "words"}
+    expected = LossWeights().total(without) + 2 * losses["words"]
+    torch.testing.assert_close(task.weights.total(losses), expected)
 
 
 def test_a_resumed_run_has_the_losses_of_an_uninterrupted_one(make_captioner, batch, tmp_path):

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from densecap.errors import UserError
 from densecap.text.vocabulary import END
 
 #: Everything a decoder remembers between two steps; every tensor has the N sequences as its first dimension.
@@ -71,6 +72,17 @@ class Decoder(nn.Module):
         scores = self.output(hidden[caption, position]).float()  # (M, V + 1)
         losses = F.cross_entropy(scores, targets[caption, position], reduction="none")  # (M,)
         return losses.new_zeros(tokens.shape[0]).index_add(0, caption, losses)
+
+    def check_word_loss(self) -> None:
+        """Errors: UserError when this decoder has no ``word_loss``."""
+        raise UserError(
+            f"{type(self).__name__} cannot learn to name words from the region alone (task.weights.words); choose "
+            "model/decoder=lstm or gru, or task.weights.words=0"
+        )
+
+    def word_loss(self, features: Tensor, tokens: Tensor) -> Tensor:
+        """(N, F) and (N, T) -> (N,) how badly the features alone, before any word, name the words of each caption."""
+        raise NotImplementedError
 
     def inputs(self, tokens: Tensor) -> Tensor:
         """(N, T) -> (N, T + 1): START, w1, ..., wT, what each step reads."""

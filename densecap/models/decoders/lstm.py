@@ -10,16 +10,19 @@ from densecap.models.decoders.recurrent import ImageFirstDecoder, RecurrentCell,
 
 
 class LSTMCell(RecurrentCell):
-    """torch-rnn's LSTM with PyTorch's gate order (input, forget, cell, output) and a single bias, forget gate at 1."""
+    """torch-rnn's LSTM with PyTorch's gate order (input, forget, cell, output) and a single bias.
+
+    ``forget_bias`` is where that of the forget gate starts; 1 in torch-rnn.
+    """
 
     memories = ("hidden", "cell")
 
-    def __init__(self, input_dim: int, hidden_dim: int) -> None:
+    def __init__(self, input_dim: int, hidden_dim: int, forget_bias: float = 1.0) -> None:
         super().__init__()
         self.weight_ih, self.weight_hh = recurrent_weights(input_dim, hidden_dim, num_gates=4)
         self.bias = nn.Parameter(torch.zeros(4 * hidden_dim))
         with torch.no_grad():
-            self.bias[hidden_dim : 2 * hidden_dim] = 1
+            self.bias[hidden_dim : 2 * hidden_dim] = forget_bias
 
     def project(self, inputs: Tensor) -> Tensor:
         return F.linear(inputs, self.weight_ih, self.bias)
@@ -34,7 +37,8 @@ class LSTMCell(RecurrentCell):
 
 class LSTMDecoder(ImageFirstDecoder):
     """Parameters, with F = 4096 and the defaults: image encoder 2,097,664, LSTM 2,099,200, embedding 512 (V + 2),
-    output 513 (V + 1)."""
+    output 513 (V + 1). With a ``forget_bias`` of 3 the region is still remembered at the end of a caption when training
+    begins (.95 to the power of its words, where 1 leaves .73)."""
 
     def __init__(
         self,
@@ -45,6 +49,8 @@ class LSTMDecoder(ImageFirstDecoder):
         num_layers: int = 1,
         dropout: float = 0.0,
         image_gain: float = 1.0,
+        forget_bias: float = 1.0,
     ) -> None:
-        cells = [LSTMCell(hidden_dim if index else embedding_dim, hidden_dim) for index in range(num_layers)]
+        widths = [embedding_dim, *[hidden_dim] * (num_layers - 1)]
+        cells = [LSTMCell(width, hidden_dim, forget_bias) for width in widths]
         super().__init__(feature_dim, vocabulary_size, embedding_dim, hidden_dim, list(cells), dropout, image_gain)

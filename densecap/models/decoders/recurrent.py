@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from densecap.errors import UserError
 from densecap.models.decoders.base import Decoder, State
+from densecap.text.vocabulary import END
 
 
 class RecurrentCell(nn.Module):
@@ -31,6 +33,8 @@ class ImageFirstDecoder(Decoder):
     ``cells`` are the layers, from the words upwards. Dropout follows every layer. Embedding: V + 2 rows from N(0, 1).
     ``image_gain`` scales the image encoder's start: above 1 the decoder looks at the image earlier in training.
     """
+
+    output: nn.Linear
 
     def __init__(
         self,
@@ -71,6 +75,28 @@ class ImageFirstDecoder(Decoder):
         for cell in self.layers:
             sequence = self.dropout(_run(cell, sequence, self.hidden_dim))  # (T + 2, N, H)
         return sequence[1:].transpose(0, 1)  # (N, T + 1, H)
+
+    def check_word_loss(self) -> None:
+        """Errors: UserError when words and memory differ in width, so that no layer scores words from the region."""
+        if self.output.in_features != self.embedding.embedding_dim:
+            raise UserError(
+                "task.weights.words needs equal model.decoder.embedding_dim and model.decoder.hidden_dim, "
+                f"got {self.embedding.embedding_dim} and {self.output.in_features}"
+            )
+
+    def word_loss(self, features: Tensor, tokens: Tensor) -> Tensor:
+        """Cross-entropy (N,) between the caption's distinct words, each equally likely, and the scores that the output
+        layer gives the encoded region itself; 0 for an empty caption.
+
+        It has no parameters of its own. Words learn what they look like without the detour through the memory, which
+        carries little of the region to the late words of a caption when training begins. After the word detectors of
+        Fang et al., From Captions to Visual Concepts and Back (CVPR 2015).
+        """
+        scores = self.output(self.image_encoder(features)).float()  # (N, V + 1)
+        present = torch.zeros_like(scores).scatter(1, tokens, 1.0)  # (N, V + 1)
+        present[:, END] = 0
+        share = present / present.sum(dim=1, keepdim=True).clamp(min=1)
+        return -(scores.log_softmax(dim=1) * share).sum(dim=1)
 
     def _advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         memories, cells = [], self.layers
