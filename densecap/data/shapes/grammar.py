@@ -17,7 +17,7 @@ from densecap.data.shapes.scene import Scene, Shape
 
 ARTICLES = {"a": 0.5, "": 0.3, "the": 0.2}
 SIZE_WORDS = {"small": ("small", "little"), "medium": (), "large": ("large", "big")}
-PATTERN_WORDS = {"striped": "stripes", "dotted": "dots", "checked": "checks"}
+PATTERN_WORDS = {"striped": "stripes", "dotted": "dots"}
 RELATIONS = ("to the left of", "to the right of", "above", "below")
 NEAR = 40  # pixels; phrases are made up only about neighbours at most so far apart
 

@@ -51,7 +51,7 @@ def _upright(kind: str) -> list[np.ndarray]:
     if kind == "triangle":
         return [np.array([(0.0, -1.0), (1.06, 0.84), (-1.06, 0.84)])]
     if kind == "diamond":
-        return [np.array([(0.0, -1.0), (0.64, 0.0), (0.0, 1.0), (-0.64, 0.0)])]
+        return [np.array([(0.0, -1.0), (0.8, 0.0), (0.0, 1.0), (-0.8, 0.0)])]
     return [{"star": _star, "cross": _cross, "heart": _heart}[kind]()]
 
 

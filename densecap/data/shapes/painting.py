@@ -59,15 +59,13 @@ def _darker(colour: Colour) -> Colour:
 def _texture(shape: Shape, side: int) -> Image.Image:
     """Where the pattern's tone covers the fill, twice too large."""
     dice = Dice(shape.pattern_seed)
-    period = max(8.0, 0.16 * shape.size) * PATTERN_OVERSAMPLING
+    period = max(10.0, 0.2 * shape.size) * PATTERN_OVERSAMPLING
     angle = dice.choice((0.0, 45.0, 90.0, 135.0)) if shape.texture == "striped" else dice.uniform(-12, 12)
     phase = dice.uniform(0, period)
     along, across = _rotated_grid(side * PATTERN_OVERSAMPLING, angle)
     along, across = (along + phase) / period, (across + phase) / period  # in periods
     if shape.texture == "striped":
         covered = along % 1 < 0.42
-    elif shape.texture == "checked":
-        covered = (along.astype(np.int32) + across.astype(np.int32)) % 2 == 0
     else:
         covered = (along % 1 - 0.5) ** 2 + (across % 1 - 0.5) ** 2 < 0.3**2
     return Image.fromarray(covered.astype(np.uint8) * np.uint8(255))

@@ -101,12 +101,8 @@ def _nearest(edge: float) -> int:
 
 
 def _legible(texture: str, kind: str, size_class: str) -> str:
-    """The texture, or a simpler one where a small shape would not show enough of it."""
-    if size_class != "small":
-        return texture
-    if kind in THIN:
-        return "plain"
-    return "dotted" if texture == "checked" else texture
+    """The texture, or none where a small shape would not show enough of it."""
+    return "plain" if size_class == "small" and kind in THIN else texture
 
 
 def _apart(first: tuple[int, ...], second: tuple[int, ...]) -> bool:

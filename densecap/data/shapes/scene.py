@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 Colour = tuple[int, int, int]
 
-#: Fill of every named colour, and the tone of its stripes, dots and checks.
+#: Fill of every named colour, and the tone of its stripes and dots.
 COLOURS: dict[str, Colour] = {
     "red": (214, 40, 40),
     "orange": (244, 126, 16),
@@ -20,7 +20,7 @@ COLOURS: dict[str, Colour] = {
 PATTERN_TONES: dict[str, Colour] = {name: (252, 250, 244) for name in COLOURS} | {"yellow": (112, 74, 12)}
 
 KINDS = ("circle", "square", "triangle", "star", "ring", "cross", "heart", "diamond")
-TEXTURES = {"plain": 0.52, "striped": 0.16, "dotted": 0.16, "checked": 0.16}
+TEXTURES = {"plain": 0.5, "striped": 0.25, "dotted": 0.25}
 
 #: Pixels along the longest side of a box. Only the outer two classes are ever named, so that the gaps between the
 #: classes keep "large" and "small" from being a matter of taste.
