@@ -41,6 +41,10 @@ class Reader:
         self.dropped_regions: Tally = Counter()
         self.annotated_sizes: dict[str, tuple[int, int]] = {}
 
+    #: Whose numbers the image ids are, "" where they mean nothing outside this data set. Data sets with equal spaces
+    #: share images with equal ids; see ``densecap.data.training_images``.
+    id_space = ""
+
     #: End of the sentence that answers a missing root.
     how_to_get = "data/README.md draws the layout of every data set"
 
