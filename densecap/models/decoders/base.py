@@ -30,6 +30,10 @@ class Decoder(nn.Module):
     #: Layer from a hidden vector to V + 1 scores.
     output: nn.Module
 
+    #: Whether the recurrence runs without the image: ``text_states``, ``image_states``, ``fuse`` and ``refined`` then
+    #: exist, and many images share one run over a caption.
+    late_fusion: bool = False
+
     def __init__(self, feature_dim: int, vocabulary_size: int) -> None:
         super().__init__()
         self.feature_dim = feature_dim
@@ -77,12 +81,45 @@ class Decoder(nn.Module):
         """Errors: UserError when this decoder has no ``word_loss``."""
         raise UserError(
             f"{type(self).__name__} cannot learn to name words from the region alone (task.weights.words); choose "
-            "model/decoder=lstm or gru, or task.weights.words=0"
+            "model/decoder=lstm, gru or mrnn, or task.weights.words=0"
         )
 
     def word_loss(self, features: Tensor, tokens: Tensor) -> Tensor:
         """(N, F) and (N, T) -> (N,) how badly the features alone, before any word, name the words of each caption."""
         raise NotImplementedError
+
+    def text_states(self, tokens: Tensor) -> Tensor:
+        """(N, T) -> (N, T + 1, M): the text before the image joins it, after START, w1, ..., wT.
+
+        Errors: UserError, as of the three methods below, unless ``late_fusion``.
+        """
+        self._check_late_fusion()
+        raise NotImplementedError
+
+    def image_states(self, features: Tensor) -> Tensor:
+        """(N, F) -> (N, M): the image before it joins the text."""
+        self._check_late_fusion()
+        raise NotImplementedError
+
+    def fuse(self, text: Tensor, image: Tensor) -> Tensor:
+        """(..., M) and (..., M), broadcast -> what ``output`` reads (..., H).
+
+        ``hidden_states(features, tokens)`` is ``fuse(text_states(tokens), image_states(features)[:, None])``.
+        """
+        self._check_late_fusion()
+        raise NotImplementedError
+
+    def refined(self, features: Tensor) -> Tensor:
+        """(N, F) -> (N, M): the image side through its activation, the refined image features of m-RNN."""
+        self._check_late_fusion()
+        raise NotImplementedError
+
+    def _check_late_fusion(self) -> None:
+        if not self.late_fusion:
+            raise UserError(
+                f"the recurrence of this {type(self).__name__} sees the image, so text and image have no states apart: "
+                "choose model/decoder=mrnn or mrnn_tf with model.decoder.image_input=multimodal"
+            )
 
     def inputs(self, tokens: Tensor) -> Tensor:
         """(N, T) -> (N, T + 1): START, w1, ..., wT, what each step reads."""

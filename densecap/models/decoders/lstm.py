@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from densecap.models.decoders.recurrent import ImageFirstDecoder, RecurrentCell, recurrent_weights
+from densecap.models.decoders.cells import RecurrentCell, recurrent_weights
+from densecap.models.decoders.recurrent import ImageFirstDecoder
 
 
 class LSTMCell(RecurrentCell):

@@ -7,24 +7,8 @@ from torch import Tensor, nn
 
 from densecap.errors import UserError
 from densecap.models.decoders.base import Decoder, State
-from densecap.text.vocabulary import END
-
-
-class RecurrentCell(nn.Module):
-    """One layer's recurrence, split so that the share of the inputs is computed for all steps at once.
-
-    ``memories`` names the tensors (N, H) it carries from step to step; the first is its output.
-    """
-
-    memories: tuple[str, ...]
-
-    def project(self, inputs: Tensor) -> Tensor:
-        """(..., D) -> (..., G): what the inputs contribute to the gates."""
-        raise NotImplementedError
-
-    def advance(self, gates: Tensor, memory: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Gates (N, G) of one step and the memory -> the next memory."""
-        raise NotImplementedError
+from densecap.models.decoders.cells import Recurrence, RecurrentCell
+from densecap.models.decoders.naming import naming_loss
 
 
 class ImageFirstDecoder(Decoder):
@@ -47,34 +31,23 @@ class ImageFirstDecoder(Decoder):
         image_gain: float = 1.0,
     ) -> None:
         super().__init__(feature_dim, vocabulary_size)
-        self.hidden_dim = hidden_dim
         self.image_encoder = nn.Sequential(uniform_linear(feature_dim, embedding_dim, image_gain), nn.ReLU())
         self.embedding = nn.Embedding(vocabulary_size + 2, embedding_dim)
-        self.cells = nn.ModuleList(cells)
-        self.dropout = nn.Dropout(dropout)
+        self.cells = Recurrence(cells, hidden_dim, dropout)
         self.output = uniform_linear(hidden_dim, vocabulary_size + 1)
-
-    @property
-    def layers(self) -> list[RecurrentCell]:
-        return [cell for cell in self.cells if isinstance(cell, RecurrentCell)]
 
     def init_state(self, features: Tensor) -> State:
         image = self.image_encoder(features)  # (N, D)
-        layers = self.layers
-        shape = (features.shape[0], len(layers), self.hidden_dim)
-        state = {name: image.new_zeros(shape) for name in layers[0].memories}
-        return self._advance(image, state)[1]
+        return self.cells.step(image, self.cells.start(image))[1]
 
     def hidden_step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        return self._advance(self.embedding(tokens), state)
+        return self.cells.step(self.embedding(tokens), state)
 
     def hidden_states(self, features: Tensor, tokens: Tensor) -> Tensor:
         image = self.image_encoder(features)[:, None]  # (N, 1, D)
         words = self.embedding(self.inputs(tokens))  # (N, T + 1, D)
-        sequence = torch.cat((image.to(words.dtype), words), dim=1).transpose(0, 1)  # (T + 2, N, D)
-        for cell in self.layers:
-            sequence = self.dropout(_run(cell, sequence, self.hidden_dim))  # (T + 2, N, H)
-        return sequence[1:].transpose(0, 1)  # (N, T + 1, H)
+        sequence = torch.cat((image.to(words.dtype), words), dim=1)  # (N, T + 2, D)
+        return self.cells.run(sequence)[:, 1:]  # (N, T + 1, H)
 
     def check_word_loss(self) -> None:
         """Errors: UserError when words and memory differ in width, so that no layer scores words from the region."""
@@ -85,54 +58,19 @@ class ImageFirstDecoder(Decoder):
             )
 
     def word_loss(self, features: Tensor, tokens: Tensor) -> Tensor:
-        """Cross-entropy (N,) between the caption's distinct words, each equally likely, and the scores that the output
-        layer gives the encoded region itself; 0 for an empty caption.
+        """``naming_loss`` of the scores that the output layer gives the encoded region itself.
 
         It has no parameters of its own. Words learn what they look like without the detour through the memory, which
-        carries little of the region to the late words of a caption when training begins. After the word detectors of
-        Fang et al., From Captions to Visual Concepts and Back (CVPR 2015).
+        carries little of the region to the late words of a caption when training begins.
         """
-        scores = self.output(self.image_encoder(features)).float()  # (N, V + 1)
-        present = torch.zeros_like(scores).scatter(1, tokens, 1.0)  # (N, V + 1)
-        present[:, END] = 0
-        share = present / present.sum(dim=1, keepdim=True).clamp(min=1)
-        return -(scores.log_softmax(dim=1) * share).sum(dim=1)
-
-    def _advance(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        memories, cells = [], self.layers
-        for index, cell in enumerate(cells):
-            memory = tuple(state[name][:, index] for name in cell.memories)
-            memory = cell.advance(cell.project(inputs), memory)
-            inputs = self.dropout(memory[0])
-            memories.append(memory)
-        return inputs, {name: torch.stack(parts, dim=1) for name, parts in zip(cells[0].memories, zip(*memories))}
+        return naming_loss(self.output(self.image_encoder(features)), tokens)
 
 
-def _run(cell: RecurrentCell, sequence: Tensor, hidden_dim: int) -> Tensor:
-    """Inputs (T, N, D), time first -> outputs (T, N, H) from a zero memory."""
-    gates = cell.project(sequence)  # (T, N, G)
-    memory = tuple(gates.new_zeros(gates.shape[1], hidden_dim) for _ in cell.memories)
-    outputs = []
-    for step in gates.unbind(0):
-        memory = cell.advance(step, memory)
-        outputs.append(memory[0])
-    return torch.stack(outputs)
-
-
-def uniform_linear(in_dim: int, out_dim: int, gain: float = 1.0) -> nn.Linear:
+def uniform_linear(in_dim: int, out_dim: int, gain: float = 1.0, bias: bool = True) -> nn.Linear:
     """Torch7's default start: weight and bias uniform within 1 / sqrt(in_dim), the weight times ``gain``."""
-    layer = nn.Linear(in_dim, out_dim)
+    layer = nn.Linear(in_dim, out_dim, bias=bias)
     bound = in_dim**-0.5
     nn.init.uniform_(layer.weight, -gain * bound, gain * bound)
-    nn.init.uniform_(layer.bias, -bound, bound)
+    if bias:
+        nn.init.uniform_(layer.bias, -bound, bound)
     return layer
-
-
-def recurrent_weights(embedding_dim: int, hidden_dim: int, num_gates: int) -> tuple[nn.Parameter, nn.Parameter]:
-    """Weights (G, D) of the inputs and (G, H) of the memory, both from N(0, 1 / sqrt(D + H)) as in torch-rnn."""
-    std = (embedding_dim + hidden_dim) ** -0.5
-    rows = num_gates * hidden_dim
-    return (
-        nn.Parameter(torch.randn(rows, embedding_dim) * std),
-        nn.Parameter(torch.randn(rows, hidden_dim) * std),
-    )
