@@ -20,7 +20,7 @@ from densecap.data.report_table import show_report
 from densecap.errors import UserError
 
 #: Arguments of readers that say where the files are; what is in them is compared instead.
-LOCATIONS = ("_target_", "root", "splits", "table")
+LOCATIONS = ("_target_", "root", "splits", "table", "images", "train_list", "test_list")
 
 
 def run(cfg: DictConfig) -> None:

@@ -45,11 +45,15 @@ _FORMS += "folder with train.txt, val.txt and test.txt"
 
 @dataclass(frozen=True)
 class SplitList:
-    """Image id -> split; ``name`` is for people, ``sources`` are the files it was read from."""
+    """Image id -> split; ``name`` is for people, ``sources`` are the files it was read from.
+
+    ``rest`` is the split of every image that is not listed, None where those are in none.
+    """
 
     name: str
     splits: dict[str, str]
     sources: tuple[Path, ...] = ()
+    rest: str | None = None
 
 
 def read_split_list(path: str | Path, canonical: Canonical) -> SplitList:

@@ -42,7 +42,7 @@ class WholeImages(Reader):
         seen: set[str] = set()
         others: list[str] = []
         for image in images:
-            split = listed.splits.get(image.image_id)
+            split = listed.splits.get(image.image_id, listed.rest)
             if split is None:
                 self.dropped_images[NO_SPLIT, "-"] += 1
                 others.append(image.image_id)
