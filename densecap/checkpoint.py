@@ -29,12 +29,18 @@ class LoadedModel:
     config: dict[str, Any]
     path: Path
     data_name: str
+    trained_on: torch.Tensor | None = None  # keys of images, see ``densecap.data.training_images``
 
 
 def card(config: Mapping[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
     """What a checkpoint says about itself, stored under ``densecap``."""
     name = config.get("data", {}).get("name", "")
     return {"version": CHECKPOINT_VERSION, "config": dict(config), "words": vocabulary.words, "data_name": name}
+
+
+def trained_on(content: Mapping[str, Any]) -> torch.Tensor | None:
+    """(M,) keys of the images a checkpoint was trained on, as the datamodule stored them; None if it does not say."""
+    return content.get("CaptioningDataModule", {}).get("trained_on")
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -84,7 +90,7 @@ def load(path: str | Path) -> LoadedModel:
     for name in ("detection", "generation"):
         if own["config"].get(name):
             setattr(model, name, build(own["config"][name]))
-    return LoadedModel(model.eval(), own["config"], Path(path), own["data_name"])
+    return LoadedModel(model.eval(), own["config"], Path(path), own["data_name"], trained_on(content))
 
 
 def newest(outputs: str | Path, name: str | None = None) -> Path | None:

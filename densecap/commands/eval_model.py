@@ -15,6 +15,7 @@ from densecap.builder import build
 from densecap.checkpoint import LoadedModel
 from densecap.commands.predict import choose_device, find_checkpoint, model_card, positive, typed_settings
 from densecap.commands.progress import model_progress
+from densecap.data.training_images import overlap_warning, seen_in_training
 from densecap.errors import UserError
 from densecap.evaluation.figures import Choice
 from densecap.evaluation.formats.table import read_predictions
@@ -102,7 +103,16 @@ def run_on_split(
     files = {name: read_predictions(folder / FILES[name]) for name in writers}
     report = {**figures.to_json(wanted), "images_per_second": timing["images_per_second"]}
     predicted = files.get("predicted") or files["truth"]
-    return Inputs(truth, predicted, files.get("truth"), report, strict=False)
+    return Inputs(truth, predicted, files.get("truth"), report, strict=False, warnings=overlap_warnings(loaded, truth))
+
+
+def overlap_warnings(loaded: LoadedModel, truth: Truth) -> list[str]:
+    """A sentence when the model was trained on images that are evaluated."""
+    ids = [image.image_id for image in truth.images]
+    seen = seen_in_training(loaded.trained_on, truth.id_space, ids)
+    if loaded.trained_on is None or not seen:
+        return []
+    return [overlap_warning(seen, truth.split, len(ids), len(loaded.trained_on))]
 
 
 def _discard(writers: dict[str, JsonWriter]) -> None:

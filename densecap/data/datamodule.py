@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
 from densecap.data.dataset import RegionDataset
 from densecap.data.hdf5 import RegionFile
 from densecap.data.loader import ResumableLoader, ShardedSampler
+from densecap.data.training_images import training_images
 from densecap.errors import UserError
 from densecap.text.vocabulary import Vocabulary
 
@@ -37,6 +41,23 @@ class CaptioningDataModule(pl.LightningDataModule):
         self.file = Path(file)
         self.image_size, self.batch_size, self.num_workers = image_size, batch_size, num_workers
         self.flip, self.seed, self.compat, self.shuffle = flip, seed, compat, shuffle
+
+    #: Keys of the images that the model was trained on before, as ``densecap.data.training_images`` makes them.
+    trained_before: Tensor | None = None
+
+    @cached_property
+    def trained_on(self) -> Tensor:
+        """(M,) int64, the keys of all images that the model has been trained on when this training is over."""
+        return training_images(RegionFile(self.file), self.trained_before)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What Lightning stores in a checkpoint under the name of this class; ``densecap.checkpoint`` reads it."""
+        return {"trained_on": self.trained_on}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """After a resume, what was trained on before counts too."""
+        self.trained_before = state_dict.get("trained_on")
+        self.__dict__.pop("trained_on", None)
 
     @property
     def vocabulary(self) -> Vocabulary:

@@ -22,8 +22,8 @@ data set                  type      shape   content
 ========================  ========  ======  ===========================================================================
 
 Attributes of the root: ``schema_version`` (int), ``name`` (str, of the data set), ``provenance`` (JSON: options,
-source files with their checksums, package versions, time of creation) and ``report`` (JSON: what was kept and dropped,
-see ``densecap.data.report``).
+id_space of the reader, source files with their checksums, package versions, time of creation) and ``report`` (JSON:
+what was kept and dropped, see ``densecap.data.report``).
 """
 
 from __future__ import annotations

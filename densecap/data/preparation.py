@@ -104,7 +104,7 @@ def _contents(
         captions=list(compress(found.captions, fitted.kept)),
         words=encoding.vocabulary.words,
         counts=encoding.counts,
-        provenance=describe_run(options.to_json(), reader.root, reader.sources),
+        provenance=describe_run(options.to_json(), reader.root, reader.sources, reader.id_space),
         report=report,
     )
 

@@ -16,11 +16,12 @@ from densecap.errors import UserError
 _PACKAGES = ("densecap", "torch", "torchvision", "pillow", "numpy", "h5py")
 
 
-def describe_run(options: dict[str, Any], root: Path, sources: Sequence[Path]) -> dict[str, Any]:
-    """The provenance attribute: options, the root, source files with checksums, versions, and the time."""
+def describe_run(options: dict[str, Any], root: Path, sources: Sequence[Path], id_space: str = "") -> dict[str, Any]:
+    """The provenance attribute: options, the root, whose ids, source files with checksums, versions, and the time."""
     return {
         "options": options,
         "root": str(root.resolve()),
+        "id_space": id_space,
         "sources": [_fingerprint(path) for path in sources],
         "packages": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

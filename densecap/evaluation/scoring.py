@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from densecap.errors import UserError
@@ -39,7 +39,7 @@ class Inputs:
     """What is scored: ``predicted``, and ``on_truth`` for the second protocol, without which the first file is searched
     for the true boxes. ``model`` are the figures that only a model gives, for the report. ``strict``: boxes that seem
     to be in other coordinates end the evaluation instead of raising a warning. ``meteor_backend`` and
-    ``meteor_processes`` (None: one a core, at most four) as in ``Meteor``.
+    ``meteor_processes`` (None: one a core, at most four) as in ``Meteor``. ``warnings`` go into the report.
     """
 
     truth: Truth
@@ -49,6 +49,7 @@ class Inputs:
     strict: bool = True
     meteor_backend: str = "python"
     meteor_processes: int | None = None
+    warnings: list[str] = field(default_factory=list)
 
 
 def evaluate(inputs: Inputs, choice: Choice, say: Callable[[str], None] = lambda text: None) -> Evaluation:
@@ -106,7 +107,7 @@ def _head(inputs: Inputs, choice: Choice, parts: list[Part]) -> dict[str, Any]:
         "model": inputs.model,
         "settings": asdict(choice),
         "skipped": _skipped(inputs, choice, parts),
-        "warnings": list(dict.fromkeys(text for part in parts for text in part.warnings)),
+        "warnings": list(dict.fromkeys([*inputs.warnings, *(text for part in parts for text in part.warnings)])),
     }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from densecap.data.hdf5 import SPLITS, RegionFile
+from densecap.data.training_images import id_space_of
 from densecap.errors import UserError
 from densecap.metrics.dense_map.records import Floats
 
@@ -52,6 +53,11 @@ class Truth:
     def name(self) -> str:
         """Of the data set."""
         return self.region_file.attrs["name"]
+
+    @property
+    def id_space(self) -> str:
+        """Whose numbers the image ids are."""
+        return id_space_of(self.region_file)
 
     @property
     def path(self) -> Path:
