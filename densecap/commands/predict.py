@@ -28,7 +28,7 @@ from densecap.prediction.loop import Outcome, predict_files
 from densecap.prediction.pictures import PictureWriter
 from densecap.prediction.reading import Picture
 from densecap.prediction.sources import resolve_sources
-from densecap.prediction.writers import check_formats, only_stdout, open_writers
+from densecap.prediction.writers import check_formats, file_name, only_stdout, open_writers
 
 Settings = TypeVar("Settings")
 
@@ -205,5 +205,5 @@ def _say(console: Console, outcome: Outcome, wanted: int, target: Path | TextIO,
     if outcome.errors:
         console.print(f"{len(outcome.errors)} of {wanted} files could not be read")
     if isinstance(target, Path):
-        files = ["images/" if name == "images" else f"predictions.{name}" for name in dict.fromkeys(formats)]
+        files = ["images/" if name == "images" else file_name(name) for name in dict.fromkeys(formats)]
         console.print(f"written to {target}: {', '.join(files)}")

@@ -32,7 +32,11 @@
 run leaves fewer lines. ``predictions.csv`` has one row for each region under the header ``CSV_COLUMNS``; region counts
 from 0 within its image, and a picture without regions has no row.
 
-All three are UTF-8. Files are written under a temporary name and renamed at the end, so a file of that name is whole.
+``coco_captions.json`` are COCO's results of captioning, [{"image_id", "caption"}, ...], as its evaluation server takes
+them: an entry an image, with the caption of its best region, which is the image's own where a model describes whole
+images. Of COCO's photos image_id is the number in the file's name; of others it is ``image_id``, as text.
+
+All are UTF-8. Files are written under a temporary name and renamed at the end, so a file of that name is whole.
 """
 
 from __future__ import annotations
@@ -46,6 +50,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from densecap.data.coco_images import coco_id
 from densecap.errors import UserError
 from densecap.structures import PREDICTIONS_VERSION, Prediction
 
@@ -145,8 +150,40 @@ class CsvWriter(Writer):
             self._rows.writerow([*head, index, *region["box"], region["score"], region["log_prob"], region["caption"]])
 
 
-#: Text formats of ``output.formats`` and the writer of each; "images" is the fourth format.
-TEXT_FORMATS: dict[str, type[Writer]] = {"json": JsonWriter, "jsonl": JsonLinesWriter, "csv": CsvWriter}
+class CocoWriter(Writer):
+    """COCO's results of captioning, an image a line."""
+
+    def __init__(self, target: Path | TextIO, model: dict[str, Any]) -> None:
+        super().__init__(target, model)
+        self._output.write("[")
+        self._separator = "\n"
+
+    def add(self, prediction: Prediction) -> None:
+        if not prediction.regions:
+            return
+        number = coco_id(Path(prediction.file).name)
+        image_id = int(number) if number.isdecimal() else prediction.image_id
+        row = {"image_id": image_id, "caption": prediction.regions[0].caption}
+        self._output.write(self._separator + _dump(row))
+        self._separator = ",\n"
+
+    def close(self, summary: dict[str, Any]) -> None:
+        self._output.write("\n]\n")
+        self._output.close()
+
+
+#: Text formats of ``output.formats`` and the writer of each; "images" is the last format.
+TEXT_FORMATS: dict[str, type[Writer]] = {
+    "json": JsonWriter,
+    "jsonl": JsonLinesWriter,
+    "csv": CsvWriter,
+    "coco": CocoWriter,
+}
+
+
+def file_name(text_format: str) -> str:
+    """The name of a text format's file."""
+    return "coco_captions.json" if text_format == "coco" else f"predictions.{text_format}"
 
 
 def check_formats(formats: Sequence[str], directory: str) -> None:
@@ -157,7 +194,7 @@ def check_formats(formats: Sequence[str], directory: str) -> None:
         raise UserError(f"output.formats holds {', '.join(unknown) or 'nothing'}: choose among {', '.join(known)}")
     if directory == "-" and (len(formats) > 1 or formats[0] not in TEXT_FORMATS):
         raise UserError(
-            "standard output takes one text: output.dir=- goes with output.formats=[json], [jsonl] or [csv]"
+            "standard output takes one text: output.dir=- goes with output.formats=[json], [jsonl], [csv] or [coco]"
         )
 
 
@@ -166,7 +203,7 @@ def open_writers(formats: Sequence[str], target: Path | TextIO, model: dict[str,
     writers: list[Writer] = []
     for name in dict.fromkeys(formats):
         if name in TEXT_FORMATS:
-            place = target / f"predictions.{name}" if isinstance(target, Path) else target
+            place = target / file_name(name) if isinstance(target, Path) else target
             writers.append(TEXT_FORMATS[name](place, model))
     return writers
 
