@@ -63,7 +63,16 @@ class SharedOutput(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(..., H) -> scores (..., V)."""
-        return F.linear(F.relu(self.to_word(hidden)), self._shared[0].weight, self.bias)
+        return F.linear(self.to_embedding(hidden), self.weight, self.bias)
+
+    def to_embedding(self, hidden: Tensor) -> Tensor:
+        """(..., H) -> what is compared with the embedding of every word (..., D)."""
+        return F.relu(self.to_word(hidden))
+
+    @property
+    def weight(self) -> Tensor:
+        """The embedding (V, D)."""
+        return self._shared[0].weight
 
 
 def make_output(in_dim: int, words: WordReader, shared: bool) -> nn.Module:
