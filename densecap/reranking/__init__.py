@@ -1,0 +1,1 @@
+"""Choosing among the hypotheses of an image after they were generated."""

@@ -1,0 +1,35 @@
+"""Minimum Bayes risk: the hypothesis that agrees most with the other hypotheses. Needs nothing but their words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from densecap.reranking.choice import Ranked, Reranker, by_score
+from densecap.reranking.ngram_table import document_counts, ngram_table
+from densecap.reranking.similarity import CiderSimilarity
+
+
+class MinimumBayesRisk(Reranker):
+    """Scores a hypothesis by its mean CIDEr-D to the image's other hypotheses, as if each were as likely to be right.
+
+    What is common among the hypotheses of all images given weighs little: an n-gram in d of the N images weighs
+    log((N + 1) / d). The 1 lets words weigh alike, instead of nothing, when there is a single image. A hypothesis
+    without others scores 0.
+    """
+
+    def rank(self, hypotheses: Sequence[Sequence[str]], features: Tensor | None = None) -> list[Ranked]:
+        table = ngram_table([text for own in hypotheses for text in own])
+        sizes = [len(own) for own in hypotheses]
+        documents = document_counts(table, 0, np.repeat(np.arange(len(sizes)), sizes))
+        similarity = CiderSimilarity(table, documents, len(sizes) + 1)
+        ranked, start = [], 0
+        for size in sizes:
+            rows = np.arange(start, start + size)
+            likeness = similarity(rows, rows)  # (H, H)
+            np.fill_diagonal(likeness, 0)
+            ranked.append(by_score(likeness.sum(axis=1) / max(size - 1, 1)))
+            start += size
+        return ranked
