@@ -111,28 +111,75 @@ class Batch:
 
 @dataclass
 class Captions:
-    """Generated captions: ``tokens`` (N, T) int64 padded with 0, ``log_probs`` (N,) summed over words and END."""
+    """Generated captions: ``tokens`` (N, T) int64 padded with 0, ``log_probs`` (N,) summed over words and END.
+
+    ``token_log_probs`` (N, T) are the terms of that sum, 0 behind the first END.
+    """
 
     tokens: Tensor
     log_probs: Tensor
+    token_log_probs: Tensor
+
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.tokens, self.log_probs, self.token_log_probs
+
+
+@dataclass
+class ScoredCaption:
+    """A caption in words, its log-probability and that of each word, and of the end where it was said."""
+
+    caption: str
+    log_prob: float
+    token_log_probs: list[float]
+
+    def to_json(self) -> dict[str, Any]:
+        terms = [round(value, 4) for value in self.token_log_probs]
+        return {"caption": self.caption, "log_prob": round(self.log_prob, 4), "token_log_probs": terms}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ScoredCaption:
+        return cls(data["caption"], data["log_prob"], data["token_log_probs"])
 
 
 @dataclass
 class RegionPrediction:
-    """One described box: ``box`` xyxy in original pixels, ``score`` the probability (0..1) that it is a region."""
+    """One described box: ``box`` xyxy in original pixels, ``score`` the probability (0..1) that it is a region.
+
+    Where several captions were asked for, ``captions`` are all of them, best first, and ``token_log_probs`` belong to
+    ``caption``, which may be any of them.
+    """
 
     box: tuple[float, float, float, float]
     score: float
     caption: str
     log_prob: float
+    token_log_probs: list[float] | None = None
+    captions: list[ScoredCaption] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        data: dict[str, Any] = {
             "box": [round(value, 2) for value in self.box],
             "score": round(self.score, 6),
             "caption": self.caption,
             "log_prob": round(self.log_prob, 4),
         }
+        if self.token_log_probs is not None:
+            data["token_log_probs"] = [round(value, 4) for value in self.token_log_probs]
+        if self.captions is not None:
+            data["captions"] = [caption.to_json() for caption in self.captions]
+        return data
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RegionPrediction:
+        captions = data.get("captions")
+        return cls(
+            tuple(data["box"]),
+            data["score"],
+            data["caption"],
+            data["log_prob"],
+            data.get("token_log_probs"),
+            None if captions is None else [ScoredCaption.from_json(item) for item in captions],
+        )
 
 
 @dataclass
@@ -151,5 +198,5 @@ class Prediction:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Prediction:
-        regions = [RegionPrediction(tuple(r["box"]), r["score"], r["caption"], r["log_prob"]) for r in data["regions"]]
+        regions = [RegionPrediction.from_json(region) for region in data["regions"]]
         return cls(str(data["image_id"]), data["file"], data["width"], data["height"], regions)

@@ -1,20 +1,21 @@
-"""A model over the images of a split: both protocols, proposals and perplexity from one run of the backbone each."""
+"""A model over the images of a split: protocols, proposals and perplexity from one run of the backbone each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from densecap.data.images import decode_image
-from densecap.evaluation.seen import SeenPictures
+from densecap.evaluation.seen import SeenPictures, SeenWholes
 from densecap.evaluation.truth import Truth, TruthImage
 from densecap.metrics.dense_modules import ProposalRecallMetric
 from densecap.metrics.perplexity import perplexity
+from densecap.models.captioner import Captioner
 from densecap.models.dense_captioner import DenseCaptioner
 from densecap.models.generation import GenerationSettings
 from densecap.models.settings import DetectionSettings
@@ -53,27 +54,30 @@ class ModelFigures:
 
 
 def run_model(
-    model: DenseCaptioner,
+    model: Captioner,
     truth: Truth,
     wanted: Wanted,
     writers: dict[str, Writer],
     batch_size: int,
     report: Callable[[int], None] = lambda count: None,
 ) -> ModelFigures:
-    """Describe the stored pictures of the split; ``writers`` by protocol ("predicted", "truth") take the results.
+    """Describe the stored pictures of the split; ``writers`` by protocol take the results.
 
-    Boxes are written in original pixels. ``report`` is told how many images are done. Errors: UserError when the
-    model's numbers are not finite.
+    Protocols are "predicted" (boxes that the model finds), "truth" (true boxes) and, of a model that finds none,
+    "images" (a caption for each whole picture). Boxes are written in original pixels. ``report`` is told how many
+    images are done. Errors: UserError when the model's numbers are not finite.
     """
     figures = ModelFigures()
     for images, pictures in _batches(truth, batch_size):
-        seen = SeenPictures(model, pictures)
+        seen = SeenPictures(model, pictures) if isinstance(model, DenseCaptioner) else SeenWholes(model, pictures)
         boxes = [_true_boxes(image, picture) for image, picture in zip(images, pictures)]
-        if "predicted" in writers:
+        if "predicted" in writers and isinstance(seen, SeenPictures):
             _write(writers["predicted"], images, pictures, seen.found(wanted.detection, wanted.generation))
+        if "images" in writers and isinstance(seen, SeenWholes):
+            _write(writers["images"], images, pictures, seen.captioned(wanted.generation))
         if "truth" in writers:
             _write(writers["truth"], images, pictures, seen.described(boxes, wanted.generation))
-        if wanted.proposal_recall is not None:
+        if wanted.proposal_recall is not None and isinstance(seen, SeenPictures):
             names = [image.image_id for image in images]
             wanted.proposal_recall.update(names, seen.proposals(wanted.detection), boxes)
         if wanted.perplexity:
@@ -118,12 +122,7 @@ def _write(
     for image, picture, regions in zip(images, pictures, found, strict=True):
         factors = _scale(image, picture).tolist()
         moved = [
-            RegionPrediction(
-                tuple(side / factor for side, factor in zip(region.box, factors)),
-                region.score,
-                region.caption,
-                region.log_prob,
-            )
+            replace(region, box=tuple(side / factor for side, factor in zip(region.box, factors)))
             for region in sorted(regions, key=lambda region: -region.score)
         ]
         prediction = Prediction(image.image_id, image.file, image.width, image.height, moved)

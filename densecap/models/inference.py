@@ -12,6 +12,7 @@ from torch import Tensor
 from densecap.models.generation import GenerationSettings, generate
 from densecap.models.localization.fcln import MapGroup
 from densecap.models.settings import DetectionSettings
+from densecap.models.spoken import described, spoken
 from densecap.ops.boxes import apply_transforms, clip_boxes
 from densecap.ops.nms import nms
 from densecap.ops.resize import resize_image
@@ -19,6 +20,7 @@ from densecap.structures import RegionPrediction
 
 if TYPE_CHECKING:
     from densecap.models.dense_captioner import DenseCaptioner
+    from densecap.models.image_captioner import ImageCaptioner
 
 
 @dataclass
@@ -134,7 +136,7 @@ def scale_of(image: Tensor, size: tuple[int, int]) -> list[float]:
     return [horizontal, vertical, horizontal, vertical]
 
 
-def stack(model: DenseCaptioner, images: Sequence[Tensor]) -> tuple[Tensor, list[tuple[int, int]]]:
+def stack(model: DenseCaptioner | ImageCaptioner, images: Sequence[Tensor]) -> tuple[Tensor, list[tuple[int, int]]]:
     """Resize and pad to one (B, 3, H, W) uint8 tensor on the model's device."""
     device = next(model.parameters()).device
     resized = [resize_image(image, model.image_size, model.conventions.resize_filter) for image in images]
@@ -146,7 +148,7 @@ def stack(model: DenseCaptioner, images: Sequence[Tensor]) -> tuple[Tensor, list
 
 
 def describe(
-    model: DenseCaptioner,
+    model: DenseCaptioner | ImageCaptioner,
     images: Sequence[Tensor],
     sizes: Sequence[tuple[int, int]],
     found: Sequence[Detections],
@@ -154,14 +156,12 @@ def describe(
 ) -> list[list[RegionPrediction]]:
     """Captions for detections, whose boxes are brought to the pixels of the given images."""
     captions = generate(model.decoder, torch.cat([item.codes for item in found]), generation, model.vocabulary)
-    every = max(generation.num_captions, 1)  # of n captions a region, the first is the best
-    texts = [model.vocabulary.decode(row) for row in captions.tokens[::every].tolist()]
-    log_probs = captions.log_probs[::every].tolist()
+    said = spoken(captions, generation.num_captions, model.vocabulary)
     results, start = [], 0
     for image, size, item in zip(images, sizes, found):
         boxes = (item.boxes / item.boxes.new_tensor(scale_of(image, size))).tolist()
         scores = item.logits.sigmoid().tolist()
-        rows = zip(boxes, scores, texts[start:], log_probs[start:])
-        results.append([RegionPrediction(tuple(b), s, t, p) for b, s, t, p in rows])
+        rows = zip(boxes, scores, said[start:])
+        results.append([described(tuple(box), score, own, generation.num_captions) for box, score, own in rows])
         start += len(boxes)
     return results

@@ -128,7 +128,8 @@ def _predict_batch(
 def check_finite(prediction: Prediction) -> None:
     """Errors: UserError when a number of a prediction is not finite."""
     for region in prediction.regions:
-        if not all(map(math.isfinite, (*region.box, region.score, region.log_prob))):
+        terms = [term for said in region.captions or [] for term in (said.log_prob, *said.token_log_probs)]
+        if not all(map(math.isfinite, (*region.box, region.score, region.log_prob, *terms))):
             raise UserError(
                 f"the model gives numbers that are not finite for {prediction.file}: its training diverged, "
                 "so take an earlier checkpoint or train again with a smaller optimizer.lr"

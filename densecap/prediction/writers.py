@@ -21,6 +21,10 @@
         .score              float   probability (0 to 1) that the box is a region worth a caption
         .caption            str     the words, separated by blanks
         .log_prob           float   natural log probability of the caption, summed over its words and its end
+        .token_log_probs    float[] the terms of log_prob: one for each word of the caption, and one for its end unless
+                                    the caption was cut at generation.max_length; only with generation.num_captions > 1
+        .captions[]         object  only with generation.num_captions > 1: what was generated, at most so many, best
+                                    first, each with caption, log_prob and token_log_probs as above
     errors[]                object  file and reason (str, as "is empty") of every file that could not be read
     timing.images           int     pictures described
     timing.seconds          float   from the first file to the last, without loading the model
@@ -30,7 +34,7 @@
 
 ``predictions.jsonl`` holds the objects of ``images`` one on each line, each with ``version`` in front; an interrupted
 run leaves fewer lines. ``predictions.csv`` has one row for each region under the header ``CSV_COLUMNS``; region counts
-from 0 within its image, and a picture without regions has no row.
+from 0 within its image, a picture without regions has no row, and of several captions only ``caption`` is there.
 
 ``coco_captions.json`` are COCO's results of captioning, [{"image_id", "caption"}, ...], as its evaluation server takes
 them: an entry an image, with the caption of its best region, which is the image's own where a model describes whole

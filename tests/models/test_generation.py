@@ -12,12 +12,14 @@ from densecap.models import search
 from densecap.models.beams import keep_probable
 from densecap.models.decoders.gru import GRUDecoder
 from densecap.models.decoders.lstm import LSTMDecoder
+from densecap.models.decoders.mrnn import MRNNDecoder
 from densecap.models.decoders.transformer import TransformerDecoder
 from densecap.models.generation import GenerationSettings, generate, score_captions
+from densecap.structures import Captions
 from densecap.text.vocabulary import END, UNKNOWN, Vocabulary
 
 FEATURES = 6
-KINDS = ("lstm", "gru", "transformer")
+KINDS = ("lstm", "gru", "transformer", "mrnn")
 
 
 def words(count):
@@ -33,6 +35,7 @@ def decoders(vocabulary_size, steps=40):
         LSTMDecoder(FEATURES, vocabulary_size, 8, 16, num_layers=2),
         GRUDecoder(FEATURES, vocabulary_size, 8, 16),
         TransformerDecoder(FEATURES, vocabulary_size, 16, 16, num_layers=2, num_heads=2, max_length=12),
+        MRNNDecoder(FEATURES, vocabulary_size, 8, hidden_dim=16, multimodal_dim=16),
     )
     features = random_features(25)
     captions = torch.randint(1, vocabulary_size + 1, (25, 8)) * (torch.arange(8) < torch.randint(1, 9, (25, 1)))
@@ -87,7 +90,7 @@ def greedy_reference(decoder, feature, max_length):
     return tuple(said), total
 
 
-@pytest.mark.parametrize("kind", range(3), ids=KINDS)
+@pytest.mark.parametrize("kind", range(4), ids=KINDS)
 @torch.no_grad()
 def test_beam_of_one_is_greedy(kind):
     decoder = decoders(12)[kind]
@@ -105,7 +108,7 @@ def test_beam_of_one_is_greedy(kind):
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
-@pytest.mark.parametrize("kind", range(3), ids=KINDS)
+@pytest.mark.parametrize("kind", range(4), ids=KINDS)
 @torch.no_grad()
 def test_a_wide_beam_is_exhaustive_search(kind, penalty):
     decoder = decoders(3)[kind]
@@ -129,7 +132,7 @@ def test_length_penalty_prefers_longer_captions():
     assert lengths[0] < lengths[1] <= lengths[2]
 
 
-@pytest.mark.parametrize("kind", range(3), ids=KINDS)
+@pytest.mark.parametrize("kind", range(4), ids=KINDS)
 @torch.no_grad()
 def test_n_best_are_sorted_distinct_and_rightly_scored(kind):
     decoder = decoders(12)[kind]
@@ -147,6 +150,7 @@ def check_log_probs(decoder, features, result):
         said = captions_of(row)
         ended = said if len(said) == len(row) else (*said, END)
         assert log_prob.item() == pytest.approx(score(decoder, feature, ended), abs=1e-4)
+    torch.testing.assert_close(result.token_log_probs.sum(dim=1), result.log_probs)
 
 
 @torch.no_grad()
@@ -156,9 +160,10 @@ def test_missing_captions_are_impossible():
     assert result.tokens.shape == (10, 1)
     assert (result.log_probs.view(2, 5)[:, 3:] == -math.inf).all()  # w0, <UNK> and nothing at all are three
     assert not result.tokens.view(2, 5)[:, 3:].any()
+    assert torch.equal(result.token_log_probs.sum(dim=1), result.log_probs)
 
 
-@pytest.mark.parametrize("kind", range(3), ids=KINDS)
+@pytest.mark.parametrize("kind", range(4), ids=KINDS)
 @torch.no_grad()
 def test_drawing_among_one_word_is_greedy(kind):
     decoder = decoders(12)[kind]
@@ -179,7 +184,8 @@ def test_drawn_words_follow_the_distribution():
     expected = decoder(feature, torch.zeros(1, 0, dtype=torch.int64))[0, 0].softmax(0)
     shares = torch.bincount(drawn.tokens[:, 0], minlength=5) / 4000
     torch.testing.assert_close(shares, expected, atol=0.03, rtol=0)
-    check_log_probs(decoder, feature.expand(50, -1), type(drawn)(drawn.tokens[:50], drawn.log_probs[:50]))
+    first = Captions(*(values[:50] for values in drawn.tensors()))
+    check_log_probs(decoder, feature.expand(50, -1), first)
 
 
 @torch.no_grad()
@@ -217,8 +223,16 @@ def test_unknown_can_be_forbidden(changes):
     check_log_probs(decoder, features, bound)
 
 
-@pytest.mark.parametrize("changes", [{}, {"beam_size": 4, "num_captions": 2}, {"beam_size": 3, "length_penalty": 0.7}])
-@pytest.mark.parametrize("kind", range(3), ids=KINDS)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"beam_size": 4, "num_captions": 2},
+        {"beam_size": 3, "length_penalty": 0.7},
+        {"beam_size": 4, "num_groups": 2, "num_captions": 3, "min_length": 3, "no_repeat_ngram": 1},
+    ],
+)
+@pytest.mark.parametrize("kind", range(4), ids=KINDS)
 @torch.no_grad()
 def test_chunks_and_rare_checks_change_nothing(kind, changes, monkeypatch):
     decoder = decoders(12)[kind]
@@ -259,11 +273,19 @@ def test_complete_captions_leave_the_batch():
     assert (result.tokens > 0).sum(dim=1).tolist() == [1, 3, 0, 1]
 
 
-@pytest.mark.parametrize("changes", [{}, {"beam_size": 3, "num_captions": 2}, {"top_p": 0.5, "num_captions": 2}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"beam_size": 3, "num_captions": 2},
+        {"top_p": 0.5, "num_captions": 2},
+        {"beam_size": 4, "num_groups": 2, "num_captions": 2, "min_length": 2, "no_repeat_ngram": 2},
+    ],
+)
 def test_no_regions_is_an_ordinary_case(changes):
     for decoder in decoders(12):
         result = generate(decoder, torch.zeros(0, FEATURES), GenerationSettings(max_length=9, **changes), words(12))
-        assert result.tokens.shape == (0, 9) and result.log_probs.shape == (0,)
+        assert result.tokens.shape == result.token_log_probs.shape == (0, 9) and result.log_probs.shape == (0,)
         assert score_captions(decoder, torch.zeros(0, FEATURES), torch.zeros(0, 3, dtype=torch.int64)).shape == (0,)
 
 
@@ -306,6 +328,12 @@ def test_sentences_of_the_original():
         ({"length_penalty": float("nan")}, "generation.length_penalty=nan"),
         ({"beam_size": 3, "top_k": 5}, "set beam_size to 1"),
         ({"beam_size": 2, "num_captions": 3}, "generation.num_captions=3"),
+        ({"min_length": -1}, "generation.min_length=-1 must be a whole number of at least 0"),
+        ({"min_length": 9, "max_length": 8}, "generation.min_length=9 is more than generation.max_length=8"),
+        ({"no_repeat_ngram": 0}, "generation.no_repeat_ngram=0"),
+        ({"beam_size": 5, "num_groups": 2}, "generation.num_groups=2 must divide generation.beam_size=5"),
+        ({"num_groups": 2, "top_p": 0.9}, "generation.num_groups=2 must divide generation.beam_size=1"),
+        ({"diversity_strength": -0.1}, "generation.diversity_strength=-0.1 must be at least 0"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(changes, message):

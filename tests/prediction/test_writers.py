@@ -9,7 +9,7 @@ import pytest
 
 from densecap.errors import UserError
 from densecap.prediction.writers import BOX_FORMAT, CSV_COLUMNS, check_formats, open_writers, read_predictions
-from densecap.structures import Prediction, RegionPrediction
+from densecap.structures import Prediction, RegionPrediction, ScoredCaption
 
 MODEL = {"checkpoint": "c.ckpt", "sha256": "00", "name": "m", "trained_on": "shapes", "config": {}}
 SUMMARY = {"complete": True, "errors": [{"file": "bad.jpg", "reason": "is empty"}], "timing": {"images": 2}}
@@ -40,6 +40,45 @@ def test_json_has_the_documented_fields_and_comes_back(tmp_path: Path) -> None:
     }
     assert read_predictions(tmp_path / "out" / "predictions.json") == PREDICTIONS
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["predictions.json"]
+
+
+SEVERAL = Prediction(
+    "c",
+    "c.jpg",
+    8,
+    8,
+    [
+        RegionPrediction(
+            (0.0, 0.0, 8.0, 8.0),
+            0.5,
+            "a dog",
+            -1.5,
+            [-0.25, -0.25, -1.0],
+            [ScoredCaption("a dog", -1.5, [-0.25, -0.25, -1.0]), ScoredCaption("dog", -2.00004, [-2.00004])],
+        )
+    ],
+)
+
+
+def test_several_captions_come_back_and_files_without_them_are_read(tmp_path: Path) -> None:
+    write(["json", "jsonl", "csv"], tmp_path, [*PREDICTIONS, SEVERAL])
+    *plain, several = read_predictions(tmp_path / "predictions.json")
+    assert plain == PREDICTIONS
+    assert several.to_json() == SEVERAL.to_json()
+    assert several.regions[0].captions == [SEVERAL.regions[0].captions[0], ScoredCaption("dog", -2.0, [-2.0])]
+    data = json.loads((tmp_path / "predictions.json").read_text(encoding="utf-8"))
+    assert data["version"] == 1
+    assert list(data["images"][0]["regions"][0]) == ["box", "score", "caption", "log_prob"]
+    assert data["images"][2]["regions"][0]["token_log_probs"] == [-0.25, -0.25, -1.0]
+    assert data["images"][2]["regions"][0]["captions"][1] == {
+        "caption": "dog",
+        "log_prob": -2.0,
+        "token_log_probs": [-2.0],
+    }
+    line = json.loads((tmp_path / "predictions.jsonl").read_text(encoding="utf-8").splitlines()[2])
+    assert line == {"version": 1, **data["images"][2]}
+    with (tmp_path / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["caption"] for row in csv.DictReader(file)] == ['a "red", été circle', "a dog"]
 
 
 def test_json_without_images_is_json() -> None:
