@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from densecap.data.downloads.fetching import fetch_all
-from densecap.data.downloads.table import files_of
+from densecap.data.downloads.table import ON_REQUEST, files_of
 from densecap.data.downloads.transfer import OnProgress
 from densecap.data.folder_lock import folder_lock
 
@@ -23,10 +23,14 @@ def run(cfg: DictConfig) -> None:
     only = [cfg.only] if isinstance(cfg.only, str) else cfg.only
     files = files_of(cfg.data.name, cfg.data.get("version"), only)
     root = Path(cfg.data.root).expanduser()
+    missing = ON_REQUEST.get(cfg.data.name)
+    if missing:
+        _say(f"{missing} into {root}")
     root.mkdir(parents=True, exist_ok=True)
     with folder_lock(root, lambda: _say(f"waiting for another process that downloads to {root}")):
         fetch_all(files, root, bool(cfg.force), _say, _bar)
-    _say(f"all of it is in {root}; next: python -m densecap preprocess data={cfg.data.name}")
+    what = "all of it" if not missing else "all but what is given out on request"
+    _say(f"{what} is in {root}; next: python -m densecap preprocess data={cfg.data.name}")
 
 
 def _say(text: str) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from densecap.data.downloads.archives import unpack
 from densecap.data.downloads.ledger import LEDGER, Ledger, sha256_with_progress
-from densecap.data.downloads.table import RemoteFile
+from densecap.data.downloads.remote_file import RemoteFile
 from densecap.data.downloads.transfer import OnProgress, Part, TransferError, transfer
 from densecap.errors import UserError
 
@@ -30,7 +30,7 @@ def fetch_all(files: Sequence[RemoteFile], root: Path, force: bool, say: Callabl
     try:
         for file in files:
             if not force and _is_there(file, root, ledger):
-                say(f"{file.target} is there already")
+                say(f"{' and '.join(file.products)} {'are' if len(file.products) > 1 else 'is'} there already")
             else:
                 _fetch(file, root, ledger, force, say, bar)
     except OSError as error:
@@ -40,11 +40,14 @@ def fetch_all(files: Sequence[RemoteFile], root: Path, force: bool, say: Callabl
 
 
 def _is_there(file: RemoteFile, root: Path, ledger: Ledger) -> bool:
-    """Whether the target exists, and is not noted to come from another version's archive."""
-    target = root / file.target
-    if not (target.is_file() or (target.is_dir() and any(target.iterdir()))):
-        return False
-    return ledger.made_of(file.target) in (None, file.name)
+    """Whether what it becomes exists, and is not noted to come from another version's archive."""
+    for product in file.products:
+        path = root / product
+        if not (path.is_file() or (path.is_dir() and any(path.iterdir()))):
+            return False
+        if ledger.made_of(product) not in (None, file.name):
+            return False
+    return True
 
 
 def _fetch(file: RemoteFile, root: Path, ledger: Ledger, force: bool, say: Callable[[str], None], bar: Bar) -> None:
@@ -65,15 +68,17 @@ def _fetch(file: RemoteFile, root: Path, ledger: Ledger, force: bool, say: Calla
         ledger.note(file.name, sha256=checksum, bytes=path.stat().st_size, verified=verified)
     if file.unpack:
         _unpack(file, path, ledger, by_hand, bar)
-    say(f"{file.target} is complete" + (", with the published checksum" if verified else ""))
+    verb = "are" if len(file.products) > 1 else "is"
+    say(f"{' and '.join(file.products)} {verb} complete" + (", with the published checksum" if verified else ""))
 
 
 def _unpack(file: RemoteFile, path: Path, ledger: Ledger, by_hand: bool, bar: Bar) -> None:
     """Make the target of an archive, which is then removed unless somebody put it there."""
     try:
         with bar(f"unpacking {file.name}") as progress:
-            unpack(path, path.parent / file.target, str(file.unpack), progress)
-        ledger.note(file.target, made_of=file.name)
+            unpack(path, path.parent / file.target, str(file.unpack), progress, file.members)
+        for product in file.products:
+            ledger.note(product, made_of=file.name)
     except UserError:
         ledger.forget(file.name)  # whatever it was, its checksum is not to be insisted on
         if not by_hand:
@@ -129,7 +134,7 @@ def _need_room(file: RemoteFile, root: Path) -> None:
     if file.size is None:
         return
     # JPEG files do not shrink in an archive, so unpacking takes its size once more; JSON grows tenfold.
-    unpacked = file.size * {"images": 1, "file": 10}.get(file.unpack or "", 0)
+    unpacked = file.size * {"images": 1, "tree": 1, "file": 10, "members": 2}.get(file.unpack or "", 0)
     needed = file.size - Part(root / file.name).length + unpacked
     free = shutil.disk_usage(root).free
     if free < needed:

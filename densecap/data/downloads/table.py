@@ -7,30 +7,10 @@ one more entry of ``DOWNLOADS``, under the name that its ``configs/data/*.yaml``
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from densecap.data.downloads.caption_sets import COCO, FLICKR8K, FLICKR30K, IAPR_TC12, KARPATHY
+from densecap.data.downloads.remote_file import RemoteFile
 from densecap.errors import UserError
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """One published file.
-
-    ``key`` is what ``only=[...]`` calls it, several files may share one. ``name`` is the file as it is published, the
-    archive if it is one; ``target`` what it becomes below the data set's root: the file itself, or what ``unpack``
-    makes of it, "images" a folder with all images in the archive, "file" its only file. ``addresses`` are tried in
-    order. ``versions`` are the values of ``data.version`` it belongs to, empty for all.
-    """
-
-    key: str
-    name: str
-    target: str
-    addresses: tuple[str, ...]
-    size: int | None = None
-    sha256: str | None = None
-    unpack: str | None = None
-    versions: tuple[str, ...] = ()
-
 
 # Visual Genome, https://homes.cs.washington.edu/~ranjay/visualgenome/api.html, formerly at visualgenome.org. The images
 # have always been at Stanford. Sizes and checksums of images, image_data and region_descriptions_v1: the file
@@ -99,11 +79,24 @@ VISUAL_GENOME = (
     ),
 )
 
-DOWNLOADS: dict[str, tuple[RemoteFile, ...]] = {"visual_genome": VISUAL_GENOME}
+DOWNLOADS: dict[str, tuple[RemoteFile, ...]] = {
+    "visual_genome": VISUAL_GENOME,
+    "coco": COCO,
+    "flickr8k": FLICKR8K,
+    "flickr30k": FLICKR30K,
+    "iapr_tc12": IAPR_TC12,
+    "karpathy": KARPATHY,
+}
+
+#: What no command can fetch, and what to do about it.
+ON_REQUEST = {
+    "flickr30k": "the photos of Flickr30K are given out on request: fill in the form that "
+    "http://hockenmaier.cs.illinois.edu/DenotationGraph/ links to, and unpack flickr30k-images.tar.gz",
+}
 
 
 def files_of(name: str, version: str | None = None, only: Sequence[str] | None = None) -> list[RemoteFile]:
-    """The files of a data set, small ones first; ``only`` keeps those with the given keys.
+    """The files of a data set, small ones first; ``only`` keeps those with the given keys, optional ones too.
 
     UserError when nothing is to be downloaded for that data set, or a key is not among its own.
     """
@@ -114,4 +107,4 @@ def files_of(name: str, version: str | None = None, only: Sequence[str] | None =
     unknown = sorted(set(only or ()) - set(keys))
     if unknown:
         raise UserError(f"only={unknown[0]} is no part of data={name}, whose parts are {', '.join(keys)}")
-    return [file for file in files if not only or file.key in only]
+    return [file for file in files if (file.key in only if only else not file.optional)]
