@@ -11,26 +11,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from densecap.errors import UserError
+    from densecap.models.captioner import Captioner
     from densecap.models.dense_captioner import DenseCaptioner
+    from densecap.models.image_captioner import ImageCaptioner
     from densecap.text.vocabulary import Vocabulary
 
     __version__: str
 
 _HOMES = {
     "DenseCaptioner": "densecap.models.dense_captioner",
+    "ImageCaptioner": "densecap.models.image_captioner",
     "Vocabulary": "densecap.text.vocabulary",
     "UserError": "densecap.errors",
 }
 
-__all__ = ["DenseCaptioner", "UserError", "Vocabulary", "__version__", "load"]
+__all__ = ["DenseCaptioner", "ImageCaptioner", "UserError", "Vocabulary", "__version__", "load"]
 
 
-def load(path: str | Path) -> DenseCaptioner:
+def load(path: str | Path, weights: str | Path | None = None) -> Captioner:
     """The model in a checkpoint that train.py wrote, on the CPU and in evaluation mode.
 
+    ``weights`` says where the backbone's weights lie now, for a model that was trained on precomputed features.
     Errors: UserError when the file is missing, incomplete or holds something else.
     """
-    return import_module("densecap.checkpoint").load(path).model
+    return import_module("densecap.checkpoint").load(path, weights).model
 
 
 def __getattr__(name: str) -> Any:

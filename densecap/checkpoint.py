@@ -1,7 +1,9 @@
 """Checkpoints: a Lightning file that also carries the resolved config and the word list.
 
 What is added under the key ``densecap``: ``version`` (int), ``config`` (plain dicts and lists), ``words`` (the
-vocabulary in order), ``data_name``. Only tensors and plain values are stored, so ``weights_only=True`` reads it.
+vocabulary in order), ``data_name``, and of a model that was trained on precomputed features their ``recipe``
+(``densecap.models.feature_recipe``), from which the backbone is built again. Only tensors and plain values are stored,
+so ``weights_only=True`` reads it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,11 @@ import torch
 
 from densecap.builder import build
 from densecap.errors import UserError
-from densecap.models.dense_captioner import DenseCaptioner
+from densecap.features.backbones import backbone_of_recipe, for_whole_images
+from densecap.models.backbones.precomputed import Precomputed
+from densecap.models.captioner import Captioner
+from densecap.models.feature_recipe import FeatureRecipe
+from densecap.models.image_captioner import ImageCaptioner
 from densecap.structures import CHECKPOINT_VERSION
 from densecap.text.vocabulary import Vocabulary
 
@@ -25,17 +31,35 @@ from densecap.text.vocabulary import Vocabulary
 class LoadedModel:
     """A model ready to predict, with the config it was trained with."""
 
-    model: DenseCaptioner
+    model: Captioner
     config: dict[str, Any]
     path: Path
     data_name: str
     trained_on: torch.Tensor | None = None  # keys of images, see ``densecap.data.training_images``
 
 
-def card(config: Mapping[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
+def card(config: Mapping[str, Any], model: Captioner) -> dict[str, Any]:
     """What a checkpoint says about itself, stored under ``densecap``."""
     name = config.get("data", {}).get("name", "")
-    return {"version": CHECKPOINT_VERSION, "config": dict(config), "words": vocabulary.words, "data_name": name}
+    own = {"version": CHECKPOINT_VERSION, "config": dict(config), "words": model.vocabulary.words, "data_name": name}
+    recipe = {"recipe": model.backbone.recipe.to_json()} if isinstance(model.backbone, Precomputed) else {}
+    return own | recipe
+
+
+def recipe_of(content: Mapping[str, Any]) -> FeatureRecipe | None:
+    """The recipe of the features that a model was trained on; None when it was trained on pixels."""
+    recipe = content["densecap"].get("recipe")
+    return None if recipe is None else FeatureRecipe.from_json(recipe)
+
+
+def check_same_features(content: Mapping[str, Any], model: Captioner, path: str | Path) -> None:
+    """Errors: UserError when a model that was trained on features is to go on with those of another recipe."""
+    before = recipe_of(content)
+    if before is None or not isinstance(model.backbone, Precomputed):
+        return
+    difference = model.backbone.recipe.without_data().difference(before.without_data())
+    if difference is not None:
+        raise UserError(f"{path} was trained on other features than {model.backbone.file.path} holds: {difference}")
 
 
 def trained_on(content: Mapping[str, Any]) -> torch.Tensor | None:
@@ -64,10 +88,12 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
 
 
-def build_model(model_config: Mapping[str, Any], vocabulary: Vocabulary, pretrained: bool = True) -> DenseCaptioner:
+def build_model(model_config: Mapping[str, Any], vocabulary: Vocabulary, pretrained: bool = True) -> Captioner:
     """The model a config describes; without ``pretrained`` no ImageNet weights are looked for."""
     plain = dict(model_config)
-    if not pretrained:
+    if str(plain["_target_"]).endswith(f".{ImageCaptioner.__name__}"):
+        plain["backbone"] = for_whole_images(plain["backbone"])
+    if not pretrained and "weights" in plain["backbone"]:
         plain["backbone"] = {**plain["backbone"], "weights": None}
     return build(plain)(vocabulary=vocabulary)
 
@@ -78,19 +104,42 @@ def weights_of(content: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     return {key[len(prefix) :]: value for key, value in content["state_dict"].items() if key.startswith(prefix)}
 
 
-def load(path: str | Path) -> LoadedModel:
-    """A trained model in evaluation mode, on the CPU."""
+def load(path: str | Path, weights: str | None = None) -> LoadedModel:
+    """A trained model in evaluation mode, on the CPU.
+
+    A model that was trained on precomputed features has no backbone in its file: it is built as they were computed,
+    from ``weights`` (None: where the recipe says they lie), which must be the same.
+    """
     content = read(path)
     own = content["densecap"]
-    model = build_model(own["config"]["model"], Vocabulary(own["words"]), pretrained=False)
+    model = _empty_model(content, weights)
     try:
-        model.load_state_dict(weights_of(content))
+        model.load_state_dict(_with_backbone(weights_of(content), model))
     except RuntimeError as error:
         raise UserError(f"the weights in {path} do not fit the model its config describes: {error}") from error
     for name in ("detection", "generation"):
         if own["config"].get(name):
             setattr(model, name, build(own["config"][name]))
     return LoadedModel(model.eval(), own["config"], Path(path), own["data_name"], trained_on(content))
+
+
+def _empty_model(content: Mapping[str, Any], weights: str | None) -> Captioner:
+    """The model of a checkpoint before its weights are filled in, a backbone that is not among them excepted."""
+    own = content["densecap"]
+    config, vocabulary, recipe = own["config"]["model"], Vocabulary(own["words"]), recipe_of(content)
+    if recipe is None:
+        return build_model(config, vocabulary, pretrained=False)
+    backbone = backbone_of_recipe(recipe, weights)
+    plain = {key: value for key, value in config.items() if key != "backbone"}
+    plain |= {"crop": recipe.crop, "input_size": recipe.input_size, "image_size": recipe.image_size}
+    return build(plain)(vocabulary=vocabulary, backbone=backbone)
+
+
+def _with_backbone(weights: dict[str, torch.Tensor], model: Captioner) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint, with the model's own backbone where the checkpoint has none."""
+    if any(name.startswith("backbone.") for name in weights):
+        return weights
+    return weights | {f"backbone.{name}": value for name, value in model.backbone.state_dict().items()}
 
 
 def newest(outputs: str | Path, name: str | None = None) -> Path | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from densecap.models.dense_captioner import DenseCaptioner
+from densecap.models.captioner import Captioner
 from densecap.text.vocabulary import Vocabulary
 
 
@@ -34,7 +34,7 @@ class TransferReport:
         return text + (f"; not taken: {some(self.left)}" if self.left else "")
 
 
-def transfer_weights(model: DenseCaptioner, weights: Mapping[str, Tensor], vocabulary: Vocabulary) -> TransferReport:
+def transfer_weights(model: Captioner, weights: Mapping[str, Tensor], vocabulary: Vocabulary) -> TransferReport:
     """Copy every tensor whose name and shape agree, and the rows of shared words of the decoder's word tables.
 
     ``vocabulary`` is the one the ``weights`` were trained with.

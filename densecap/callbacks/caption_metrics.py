@@ -8,10 +8,12 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
-from densecap.callbacks.examined_image import ExaminedImage, TruthOfSplit
+from densecap.callbacks.examined_image import TruthOfSplit, examine
 from densecap.data.hdf5 import RegionFile
 from densecap.metrics.dense_modules import DenseMapMetric
 from densecap.metrics.keyed import KeyedMetric
+from densecap.metrics.modules import PerplexityMetric
+from densecap.models.captioner import Captioner
 from densecap.structures import Batch
 
 
@@ -19,8 +21,9 @@ class CaptionMetrics(pl.Callback):
     """Describes validation images with the model as it is and logs the ``metrics`` as val/dense_mAP, val/CIDEr ...
 
     Predicted boxes are judged by dense_map, language_meteor and proposal_recall; bleu, cider, rouge_l and meteor judge
-    captions for the true boxes, with the phrases of all true boxes that overlap it by .7 or more as references. Truth
-    is in original pixels and raw words.
+    captions for the true boxes, with the phrases of all true boxes that overlap it by .7 or more as references. A model
+    that finds no boxes describes each distinct true box (the whole image, of data sets that describe those) once, and
+    has its phrases as references; metrics of boxes are then left out. Truth is in original pixels and raw words.
 
     Only the first ``num_images`` of the validation split, in file order, are described (None: all), because finding
     and describing costs several times the losses; so figures compare between epochs and runs of one number. Each image
@@ -36,6 +39,15 @@ class CaptionMetrics(pl.Callback):
         self.truth: TruthOfSplit | None = None
         #: All figures of the last validation, by the names they are logged under.
         self.figures: dict[str, float] = {}
+
+    def suit(self, model: Captioner) -> None:
+        """Leave out what means nothing for this model: boxes where it finds none, perplexity where its task logs it."""
+        if not model.finds_boxes:
+            self.metrics = {
+                name: metric
+                for name, metric in self.metrics.items()
+                if not metric.judges_boxes and not isinstance(metric, PerplexityMetric)
+            }
 
     @property
     def names(self) -> list[str]:
@@ -65,7 +77,8 @@ class CaptionMetrics(pl.Callback):
         for image, (height, width), image_id in zip(batch.images, batch.image_sizes, batch.image_ids):
             if image_id in self.truth:
                 with trainer.precision_plugin.forward_context():
-                    examined = ExaminedImage(pl_module.model, image[:, :height, :width], image_id, self.truth[image_id])
+                    size, truth = (height, width), self.truth[image_id]
+                    examined = examine(pl_module.model, image[:, :height, :width], size, image_id, truth)
                     for metric in self.metrics.values():
                         metric.take(examined)
 

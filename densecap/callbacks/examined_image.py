@@ -11,11 +11,14 @@ import torch
 from torch import Tensor
 
 from densecap.data.hdf5 import RegionFile
+from densecap.metrics.dense_map.language import plain_text
 from densecap.metrics.dense_map.records import DenseRecord
 from densecap.metrics.examined import DescribedBoxes, references_of_boxes
+from densecap.models.captioner import Captioner
 from densecap.models.decoders.base import caption_targets
 from densecap.models.dense_captioner import DenseCaptioner
 from densecap.models.generation import generate
+from densecap.models.image_captioner import ImageCaptioner
 from densecap.models.inference import Detections, detections_of_maps, proposals_of_maps
 
 
@@ -46,26 +49,71 @@ class TruthOfSplit:
         return Truth(boxes.astype(np.float64), self.file.captions(index), tokens, (height, width))
 
 
-class ExaminedImage:
-    """``image`` (3, H, W) as the model sees it, alone: answers must not depend on what else is in a batch.
+class Asked:
+    """``image`` (3, H, W) of (height, width) ``size`` as the model sees it, alone: answers must not depend on what else
+    is in a batch. A subclass gives ``codes`` of boxes.
 
-    The backbone runs once. Draws of a sampling generation are seeded by the image id, so that no random number of
-    training is used and every epoch and every process draws the same. A model whose numbers are not finite finds
-    nothing and says nothing.
+    Draws of a sampling generation are seeded by the image id, so that no random number of training is used and every
+    epoch and every process draws the same. A model whose numbers are not finite says nothing.
     """
 
-    def __init__(self, model: DenseCaptioner, image: Tensor, image_id: str, truth: Truth) -> None:
-        self.model, self.image, self.image_id, self.truth = model, image, image_id, truth
-        self.size = (image.shape[-2], image.shape[-1])
-
-    @cached_property
-    def maps(self) -> list:
-        return self.model.feature_maps(self.image[None], [self.size])
+    def __init__(self, model: Captioner, image: Tensor, size: tuple[int, int], image_id: str, truth: Truth) -> None:
+        self.model, self.image, self.size, self.image_id, self.truth = model, image, size, image_id, truth
 
     @cached_property
     def scale(self) -> np.ndarray:
         """(4,) factors from original pixels to those of ``image``."""
         return np.tile((self.size[1] / self.truth.size[1], self.size[0] / self.truth.size[0]), 2)
+
+    def codes(self, boxes: Tensor) -> Tensor:
+        """(R, F) features of (R, 4) boxes in pixels of ``image``."""
+        raise NotImplementedError
+
+    @cached_property
+    def told(self) -> tuple[Tensor, Tensor]:
+        tokens = torch.from_numpy(self.truth.tokens.astype(np.int64)).to(self.image.device)
+        return self.model.decoder(self._codes(self.truth.boxes), tokens), caption_targets(tokens)
+
+    def _codes(self, boxes: np.ndarray) -> Tensor:
+        """(R, F) features of (R, 4) boxes in original pixels."""
+        return self.codes(torch.from_numpy(boxes * self.scale).to(self.image.device, torch.float32))
+
+    def _captions(self, codes: Tensor) -> list[str]:
+        settings, vocabulary = self.model.generation, self.model.vocabulary
+        generator = torch.Generator(codes.device).manual_seed(zlib.crc32(self.image_id.encode()))
+        finite = codes.isfinite().all(dim=1, keepdim=True)
+        captions = generate(self.model.decoder, codes.where(finite, 0.0), settings, vocabulary, generator)
+        rows = captions.tokens[:: max(settings.num_captions, 1)].tolist()  # of several captions the first is the best
+        return [vocabulary.decode(row) if said else "" for row, said in zip(rows, finite[:, 0].tolist())]
+
+
+class DescribedImage(Asked):
+    """An image and a model that describes boxes without finding any; each distinct box is described once."""
+
+    model: ImageCaptioner
+
+    def codes(self, boxes: Tensor) -> Tensor:
+        return self.model.box_features(self.image[None], [self.size], [boxes], [self.image_id])
+
+    @cached_property
+    def described(self) -> DescribedBoxes:
+        boxes, owners = np.unique(self.truth.boxes, axis=0, return_inverse=True)
+        phrases: list[list[str]] = [[] for _ in boxes]
+        for owner, phrase in zip(owners.reshape(-1).tolist(), map(plain_text, self.truth.captions)):
+            phrases[owner] += [phrase] if phrase else []
+        rows = [row for row, own in enumerate(phrases) if own]
+        keys = [self.image_id if len(boxes) == 1 else f"{self.image_id} box {row}" for row in rows]
+        return DescribedBoxes(keys, self._captions(self._codes(boxes[rows])), [phrases[row] for row in rows])
+
+
+class ExaminedImage(Asked):
+    """An image and a model that finds boxes; the backbone runs once. A model gone astray finds nothing."""
+
+    model: DenseCaptioner
+
+    @cached_property
+    def maps(self) -> list:
+        return self.model.feature_maps(self.image[None], [self.size])
 
     @cached_property
     def record(self) -> DenseRecord:
@@ -97,20 +145,13 @@ class ExaminedImage:
         found = proposals_of_maps(self.model, self.maps, [self.size], self.model.detection)[0]
         return found.cpu() / torch.from_numpy(self.scale), torch.from_numpy(self.truth.boxes)
 
-    @cached_property
-    def told(self) -> tuple[Tensor, Tensor]:
-        tokens = torch.from_numpy(self.truth.tokens.astype(np.int64)).to(self.image.device)
-        return self.model.decoder(self._codes(self.truth.boxes), tokens), caption_targets(tokens)
+    def codes(self, boxes: Tensor) -> Tensor:
+        return self.model.recognition(self.model.localization.pool(self.maps, [boxes], [self.size]))
 
-    def _codes(self, boxes: np.ndarray) -> Tensor:
-        """(R, F) features of (R, 4) boxes in original pixels."""
-        own = torch.from_numpy(boxes * self.scale).to(self.image.device, torch.float32)
-        return self.model.recognition(self.model.localization.pool(self.maps, [own], [self.size]))
 
-    def _captions(self, codes: Tensor) -> list[str]:
-        settings, vocabulary = self.model.generation, self.model.vocabulary
-        generator = torch.Generator(codes.device).manual_seed(zlib.crc32(self.image_id.encode()))
-        finite = codes.isfinite().all(dim=1, keepdim=True)
-        captions = generate(self.model.decoder, codes.where(finite, 0.0), settings, vocabulary, generator)
-        rows = captions.tokens[:: max(settings.num_captions, 1)].tolist()  # of several captions the first is the best
-        return [vocabulary.decode(row) if said else "" for row, said in zip(rows, finite[:, 0].tolist())]
+def examine(
+    model: Captioner, image: Tensor, size: tuple[int, int], image_id: str, truth: Truth
+) -> ExaminedImage | DescribedImage:
+    """What the metrics may ask about an image, by the kind of the model."""
+    kind = ExaminedImage if model.finds_boxes else DescribedImage
+    return kind(model, image, size, image_id, truth)

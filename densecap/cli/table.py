@@ -38,6 +38,7 @@ COMMANDS = (
     Command("search", "query", "find photos, and the regions in them, by words"),
     Command("preprocess", "data", "turn a data set into the one HDF5 file that training reads"),
     Command("download", "data", "fetch a data set from where its owners publish it"),
+    Command("extract_features", "data", "compute features of all images once, for training without pixels"),
     Command("benchmark", "part", "time every part on this machine and compare with its arithmetic floor"),
 )
 

@@ -32,6 +32,7 @@ from densecap.builder import build
 from densecap.commands.predict import choose_device
 from densecap.data.images import read_image
 from densecap.errors import UserError
+from densecap.models.captioner import Captioner
 from densecap.models.dense_captioner import DenseCaptioner
 from densecap.ops.resize import resize_image
 from densecap.prediction.sources import resolve_sources
@@ -171,12 +172,24 @@ def _time(part: Part, cfg: DictConfig, device: torch.device, precision: str = ""
 
 
 def _model(cfg: DictConfig) -> DenseCaptioner:
-    """The checkpoint's model, or that of the configuration with random weights, frozen as if they were pretrained."""
+    """The checkpoint's model, or that of the configuration with random weights, frozen as if they were pretrained.
+
+    Errors: UserError for a model that is no dense captioner.
+    """
     if cfg.ckpt:
-        return checkpoint.load(cfg.ckpt).model
+        return _dense(checkpoint.load(cfg.ckpt).model)
     plain: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]
     vocabulary = Vocabulary([f"word{index}" for index in range(int(cfg.vocabulary_size))])
-    model = checkpoint.build_model(plain, vocabulary, pretrained=False)
+    model = _dense(checkpoint.build_model(plain, vocabulary, pretrained=False))
     model.backbone.pretrained = True
     model.backbone.set_trainable(bool(plain["backbone"].get("trainable", True)))
+    return model
+
+
+def _dense(model: Captioner) -> DenseCaptioner:
+    if not isinstance(model, DenseCaptioner):
+        raise UserError(
+            f"benchmark times the parts of a dense captioner, not of the given {type(model).__name__}: choose a "
+            "model=densecap_..."
+        )
     return model

@@ -47,10 +47,11 @@ def run(cfg: DictConfig) -> int:
             inputs = Inputs(_truth(cfg, console), predicted, strict=bool(cfg.check_coordinates))
             folder = _folder(cfg)
         else:
-            from densecap.commands.eval_model import find_model, run_on_split
+            from densecap.commands.eval_model import find_model, run_on_split, suited_choice
 
             model = find_model(cfg, console)
             truth = _truth(cfg, console)
+            choice = suited_choice(model, truth, choice)
             folder = _folder(cfg)
             outcome = run_on_split(cfg, model, truth, choice, folder, console)
             if outcome is None:

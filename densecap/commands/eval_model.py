@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
 from rich.console import Console
 
-from densecap import checkpoint
 from densecap.builder import build
 from densecap.checkpoint import LoadedModel
-from densecap.commands.predict import choose_device, find_checkpoint, model_card, positive, typed_settings
+from densecap.commands.predict import choose_device, load_model, model_card, positive, typed_settings
 from densecap.commands.progress import model_progress
 from densecap.data.training_images import overlap_warning, seen_in_training
 from densecap.errors import UserError
@@ -28,7 +27,7 @@ from densecap.models.settings import DetectionSettings
 from densecap.prediction.writers import JsonWriter
 
 #: The file of each protocol.
-FILES = {"predicted": "predictions.json", "truth": "predictions_on_truth.json"}
+FILES = {"predicted": "predictions.json", "truth": "predictions_on_truth.json", "images": "predictions.json"}
 
 
 @dataclass
@@ -44,13 +43,30 @@ def find_model(cfg: DictConfig, console: Console) -> ReadyModel:
     """Errors: UserError for a checkpoint, a device or a setting that cannot be used."""
     device = choose_device(cfg.get("device") or "auto")
     batch_size = positive(cfg, "batch_size")
-    loaded = checkpoint.load(find_checkpoint(cfg, console))
+    loaded = load_model(cfg, console)
     model = loaded.model.to(device)
     if cfg.get("image_size"):
         model.image_size = positive(cfg, "image_size")
     detection = typed_settings(cfg, "detection", model.detection)
     generation = typed_settings(cfg, "generation", model.generation)
-    return ReadyModel(loaded, _wanted(cfg, detection, generation), batch_size)
+    wanted = _wanted(cfg, detection, generation)
+    if not model.finds_boxes:
+        wanted.proposal_recall = None
+    return ReadyModel(loaded, wanted, batch_size)
+
+
+def suited_choice(ready: ReadyModel, truth: Truth, choice: Choice) -> Choice:
+    """The choice, on true boxes where the model finds none; errors: UserError when that is not what was asked for."""
+    if ready.loaded.model.finds_boxes or truth.describes_whole_images:
+        return choice
+    if choice.protocol == "predicted":
+        raise UserError("protocol=predicted needs a model that finds boxes; this one describes given boxes: leave it")
+    return replace(choice, protocol="truth")
+
+
+def _protocols(ready: ReadyModel, truth: Truth, choice: Choice) -> tuple[str, ...]:
+    whole = not ready.loaded.model.finds_boxes and truth.describes_whole_images
+    return ("images",) if whole else choice.protocols
 
 
 def _wanted(cfg: DictConfig, detection: DetectionSettings, generation: GenerationSettings) -> Wanted:
@@ -69,7 +85,7 @@ def run_on_split(
     if loaded.data_name != truth.name:
         console.print(f"the model was trained on {loaded.data_name}, it is evaluated on {truth.name}")
     card = model_card(loaded, wanted.detection, wanted.generation) | {"vocabulary": loaded.model.vocabulary.words}
-    writers = {name: JsonWriter(folder / FILES[name], card) for name in choice.protocols}
+    writers = {name: JsonWriter(folder / FILES[name], card) for name in _protocols(ready, truth, choice)}
     start, done = time.perf_counter(), 0
     figures = None
 
@@ -102,7 +118,7 @@ def run_on_split(
     console.print(f"described {counted(done, 'image')} in {seconds:.1f} s, {done / seconds:.2f} images/s")
     files = {name: read_predictions(folder / FILES[name]) for name in writers}
     report = {**figures.to_json(wanted), "images_per_second": timing["images_per_second"]}
-    predicted = files.get("predicted") or files["truth"]
+    predicted = files.get("predicted") or files.get("images") or files["truth"]
     return Inputs(truth, predicted, files.get("truth"), report, strict=False, warnings=overlap_warnings(loaded, truth))
 
 

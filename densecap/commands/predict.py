@@ -90,7 +90,7 @@ def _predict(
     console: Console,
 ) -> int:
     start = time.perf_counter()
-    loaded = checkpoint.load(find_checkpoint(cfg, console))
+    loaded = load_model(cfg, console)
     if loaded.data_name == "shapes":
         console.print("this model was trained on generated scenes: it knows nothing but coloured shapes")
     model = loaded.model.to(device)
@@ -126,6 +126,13 @@ def _predict(
         predict_files(caption, paths, writers, pictures, batch_size, outcome, report)
     _say(console, outcome, len(paths), target, formats)
     return exit_status(outcome)
+
+
+def load_model(cfg: DictConfig, console: Console) -> LoadedModel:
+    """The model of ``find_checkpoint``; ``model.backbone.weights`` says where its backbone's weights lie now."""
+    weights = OmegaConf.select(cfg, "model.backbone.weights")
+    path = find_checkpoint(cfg, console)
+    return checkpoint.load(path, str(weights)) if weights else checkpoint.load(path)
 
 
 def find_checkpoint(cfg: DictConfig, console: Console) -> Path:

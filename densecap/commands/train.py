@@ -23,14 +23,15 @@ from densecap.data.datamodule import CaptioningDataModule
 from densecap.data.hdf5 import RegionFile
 from densecap.distributed import global_rank
 from densecap.errors import UserError
-from densecap.models.dense_captioner import DenseCaptioner
+from densecap.models.backbones.precomputed import Precomputed
+from densecap.models.captioner import Captioner
 from densecap.text.vocabulary import Vocabulary
 from densecap.transfer import transfer_weights
 
 console = Console(stderr=True)
 
-#: The figure that decides, where it is computed, unless another is named.
-DENSE_MAP = "val/dense_mAP"
+#: The figures that decide, where they are computed, unless another is named: of models that find boxes, and of others.
+DENSE_MAP, CIDER = "val/dense_mAP", "val/CIDEr"
 
 
 def run(cfg: DictConfig) -> int:
@@ -44,16 +45,14 @@ def run(cfg: DictConfig) -> int:
     data = _data(cfg)
     if global_rank() == 0:
         write_run_record(folder, plain)
-    model = checkpoint.build_model(plain["model"], data.vocabulary, pretrained=not (resume or cfg.init))
-    if (resume or cfg.init) and plain["model"]["backbone"].get("weights"):
-        model.backbone.mark_pretrained()  # its weights come with the checkpoint, its stem stays as it is
+    model = _model(plain, data, resume or cfg.init)
     model.detection, model.generation = build(cfg.detection), build(cfg.generation)
     if cfg.init:
-        _initialise(model, cfg.init)
+        _initialise(model, data, cfg.init)
     task = build(cfg.task)(model=model, optimizer=build(cfg.optimizer), scheduler=build(cfg.scheduler), config=plain)
     trainer = build(
         cfg.trainer,
-        callbacks=_callbacks(cfg, data),
+        callbacks=_callbacks(cfg, data, model),
         logger=[build(node) for node in cfg.logger.values() if node] if cfg.logger else False,
         default_root_dir=str(folder),
     )
@@ -84,27 +83,61 @@ def _data(cfg: DictConfig) -> CaptioningDataModule:
     )
 
 
-def _callbacks(cfg: DictConfig, data: CaptioningDataModule) -> list[pl.Callback]:
+def _model(plain: dict[str, Any], data: CaptioningDataModule, start: str | None) -> Captioner:
+    """The model of the config, to be filled from the checkpoint ``start`` if there is one, and the data it reads.
+
+    A checkpoint of a model trained on precomputed features has no backbone: then the backbone keeps its own weights.
+    """
+    content = checkpoint.read(start) if start else None
+    has_backbone = content is not None and any(name.startswith("backbone.") for name in checkpoint.weights_of(content))
+    model = checkpoint.build_model(plain["model"], data.vocabulary, pretrained=not has_backbone)
+    if has_backbone and plain["model"]["backbone"].get("weights"):
+        model.backbone.mark_pretrained()  # its weights come with the checkpoint, its stem stays as it is
+    if content is not None and start is not None:
+        checkpoint.check_same_features(content, model, start)
+    if isinstance(model.backbone, Precomputed):
+        _without_pixels(model.backbone, data)
+    return model
+
+
+def _without_pixels(backbone: Precomputed, data: CaptioningDataModule) -> None:
+    """Errors: UserError when the features are not those of the prepared images."""
+    if data.flip:
+        raise UserError("data.flip=true mirrors images, which precomputed features do not follow: give data.flip=false")
+    file = RegionFile(data.file)
+    backbone.check(file.attrs["name"], file.ids, data.image_size)
+    data.pixels = False
+    recipe = backbone.recipe
+    console.print(f"features of {recipe.backbone_name} ({recipe.crop}, {recipe.input_size} pixels) instead of pixels")
+
+
+def _callbacks(cfg: DictConfig, data: CaptioningDataModule, model: Captioner) -> list[pl.Callback]:
     """The callbacks of the config; without validation images the best checkpoint is the latest."""
     plain = OmegaConf.to_container(cfg.callbacks, resolve=True)
     nodes: dict[str, Any] = {name: node for name, node in plain.items() if node}  # type: ignore[union-attr, misc]
     checkpoint_node = nodes.pop("checkpoint", None)
     callbacks = {name: build(node) for name, node in nodes.items()}
+    for item in callbacks.values():
+        if isinstance(item, CaptionMetrics):
+            item.suit(model)
     if checkpoint_node is None:
         return list(callbacks.values())
     if len(RegionFile(data.file).indices("val")) == 0:
         checkpoint_node["monitor"] = None
         console.print("there are no validation images, so best.ckpt will be the latest state")
     elif checkpoint_node.get("monitor"):
-        checkpoint_node["monitor"] = monitored(checkpoint_node["monitor"], callbacks)
+        checkpoint_node["monitor"] = monitored(checkpoint_node["monitor"], callbacks, model.finds_boxes)
     return [build(checkpoint_node), *callbacks.values()]
 
 
-def monitored(wanted: str, callbacks: Mapping[str, pl.Callback]) -> str:
+def monitored(wanted: str, callbacks: Mapping[str, pl.Callback], finds_boxes: bool = True) -> str:
     """The figure that decides which state is best; errors: UserError for one that no metric of this run gives."""
     figures = [name for item in callbacks.values() if isinstance(item, CaptionMetrics) for name in item.names]
+    if not finds_boxes:
+        figures.append("val/perplexity")  # logged by the task
     if wanted == "auto":
-        return DENSE_MAP if DENSE_MAP in figures else "val/loss"
+        best = DENSE_MAP if finds_boxes else CIDER
+        return best if best in figures else "val/loss"
     if wanted not in figures and not wanted.startswith("val/loss"):
         known = ", ".join(["auto", "val/loss", *figures])
         raise UserError(f"callbacks.checkpoint.monitor={wanted} is no figure of this run: choose among {known}")
@@ -128,8 +161,9 @@ def _resume_path(cfg: DictConfig) -> str | None:
     return str(newest)
 
 
-def _initialise(model: DenseCaptioner, path: str) -> None:
+def _initialise(model: Captioner, data: CaptioningDataModule, path: str) -> None:
     content = checkpoint.read(path)
+    data.trained_before = checkpoint.trained_on(content)
     report = transfer_weights(model, checkpoint.weights_of(content), Vocabulary(content["densecap"]["words"]))
     console.print(f"init={path}: {report.sentence()}")
 
@@ -147,9 +181,11 @@ def _say_where(trainer: pl.Trainer) -> None:
 
 def _quiet() -> None:
     """Leave out messages a user can do nothing about."""
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(
-        lambda record: "litlogger" not in record.getMessage()
-    )
+    for name, text in (
+        ("pytorch_lightning.utilities.rank_zero", "litlogger"),
+        ("pytorch_lightning.trainer.connectors.checkpoint_connector", "`weights_only` was not set"),  # saving asks, too
+    ):
+        logging.getLogger(name).addFilter(lambda record, text=text: text not in record.getMessage())
     for text in (
         ".*does not have many workers.*",
         ".*exists and is not empty.*",

@@ -41,9 +41,10 @@ class CaptioningDataModule(pl.LightningDataModule):
         self.file = Path(file)
         self.image_size, self.batch_size, self.num_workers = image_size, batch_size, num_workers
         self.flip, self.seed, self.compat, self.shuffle = flip, seed, compat, shuffle
-
-    #: Keys of the images that the model was trained on before, as ``densecap.data.training_images`` makes them.
-    trained_before: Tensor | None = None
+        #: Keys of the images that the model was trained on before, as ``densecap.data.training_images`` makes them.
+        self.trained_before: Tensor | None = None
+        #: Off for a model that looks features up by image id: its batches have pictures of no pixels.
+        self.pixels = True
 
     @cached_property
     def trained_on(self) -> Tensor:
@@ -82,7 +83,7 @@ class CaptioningDataModule(pl.LightningDataModule):
     def dataset(self, split: str) -> RegionDataset:
         """The samples of a split; only training samples are flipped."""
         flip = self.flip and split == "train"
-        return RegionDataset(self.file, split, self.image_size, flip, self.seed, self.compat)
+        return RegionDataset(self.file, split, self.image_size, flip, self.seed, self.compat, self.pixels)
 
     def _unless_empty(self, split: str, pad: bool = True) -> ResumableLoader | list[ResumableLoader]:
         """A loader in file order; an empty list, which Lightning takes for none, if the split has no images."""

@@ -29,13 +29,15 @@ Draw = tuple[int, int]
 
 
 class Sample(NamedTuple):
-    """``image`` (3, H, W) uint8 RGB; ``boxes`` (R, 4) float32 xyxy in its pixels; ``tokens`` (R, T) padded with 0."""
+    """``image`` (3, H, W) uint8 RGB; ``boxes`` (R, 4) float32 xyxy in pixels of an image of ``size``, which is (H, W)
+    unless pixels are left out; ``tokens`` (R, T) padded with 0."""
 
     image: Tensor
     boxes: np.ndarray
     tokens: np.ndarray
     image_id: str
     original_size: tuple[int, int]  # (height, width)
+    size: tuple[int, int]  # (height, width)
 
 
 class RegionDataset(Dataset[Sample]):
@@ -43,7 +45,9 @@ class RegionDataset(Dataset[Sample]):
 
     ``flip`` mirrors half of the samples, and swaps left and right in their words; which half is decided by the seed,
     the epoch and the image, so it is the same whatever the number of workers. ``compat="densecap2016"`` resizes and
-    rounds as the original's preprocessing did. May be read by several threads, and by processes however they start.
+    rounds as the original's preprocessing did. Without ``pixels`` nothing is decoded and images are empty, but boxes
+    and sizes are the same; then nothing can be flipped. May be read by several threads, and by processes however they
+    start.
     """
 
     def __init__(
@@ -54,8 +58,12 @@ class RegionDataset(Dataset[Sample]):
         flip: bool = False,
         seed: int = 0,
         compat: str | None = None,
+        pixels: bool = True,
     ) -> None:
+        if flip and not pixels:
+            raise ValueError("without pixels there is nothing to flip")
         self.file = MappedRegionFile(file)
+        self.pixels = pixels
         self.image_size, self.flip, self.seed = image_size, flip, seed
         self.faithful = compat == "densecap2016"
         self._rows = self.file.indices(split)
@@ -69,21 +77,25 @@ class RegionDataset(Dataset[Sample]):
         number, epoch = draw if isinstance(draw, tuple) else (draw, 0)
         row = int(self._rows[number])
         (height, width), image_id = self.file.size_and_id(row)
-        image = read_image(self.file.image_bytes(row))
-        image = resize_image(image, self.image_size, "densecap2016" if self.faithful else "antialias")
+        image = self._image(row) if self.pixels else torch.zeros(3, 0, 0, dtype=torch.uint8)
+        size = (image.shape[1], image.shape[2]) if self.pixels else self._resized_size(draw)
         boxes, tokens, _ = self.file.regions(row)
-        boxes = self._scaled(boxes, height, width, image)
+        boxes = self._scaled(boxes, height, width, size)
         if self.flip and self._is_flipped(row, epoch):
-            image, boxes, tokens = _mirrored(image), _mirrored_boxes(boxes, image.shape[2]), self._flipped_ids[tokens]
-        return Sample(image, boxes, tokens, image_id, (height, width))
+            image, boxes, tokens = _mirrored(image), _mirrored_boxes(boxes, size[1]), self._flipped_ids[tokens]
+        return Sample(image, boxes, tokens, image_id, (height, width), size)
+
+    def _image(self, row: int) -> Tensor:
+        image = read_image(self.file.image_bytes(row))
+        return resize_image(image, self.image_size, "densecap2016" if self.faithful else "antialias")
 
     def batch(self, draws: Sequence[Draw | int]) -> Batch:
         """The samples of ``draws`` as ``collate`` would put them together, each laid in its place while it is fresh.
 
         An image that waits for the others to be decoded has left the processor's cache by then.
         """
-        if len(draws) == 1:
-            return collate([self[draws[0]]])
+        if len(draws) == 1 or not self.pixels:
+            return collate([self[draw] for draw in draws])
         sizes = [self._resized_size(draw) for draw in draws]
         images = _canvas(len(draws), max(size[0] for size in sizes), max(size[1] for size in sizes))
         samples = []
@@ -98,11 +110,11 @@ class RegionDataset(Dataset[Sample]):
         height, width = self.file.sizes[row].tolist()
         return resized_size(height, width, self.image_size, truncate=self.faithful)
 
-    def _scaled(self, boxes: np.ndarray, height: int, width: int, image: Tensor) -> np.ndarray:
+    def _scaled(self, boxes: np.ndarray, height: int, width: int, size: tuple[int, int]) -> np.ndarray:
         if self.faithful:
             rows = torch.tensor(np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1))
             return xyxy_from_encoded_2016(encode_boxes_2016(rows, height, width, self.image_size)).numpy()
-        across, down = image.shape[2] / width, image.shape[1] / height
+        across, down = size[1] / width, size[0] / height
         return boxes * np.array((across, down, across, down), dtype=np.float32)
 
     def _is_flipped(self, row: int, epoch: int) -> bool:
@@ -148,7 +160,7 @@ def _assembled(images: Tensor, samples: list[Sample]) -> Batch:
     longest = max(int((sample.tokens > 0).sum(axis=1).max(initial=1)) for sample in samples)
     return Batch(
         images=images,
-        image_sizes=[(sample.image.shape[1], sample.image.shape[2]) for sample in samples],
+        image_sizes=[sample.size for sample in samples],
         regions=[_regions(sample.boxes, sample.tokens[:, :longest]) for sample in samples],
         image_ids=[sample.image_id for sample in samples],
         original_sizes=[sample.original_size for sample in samples],

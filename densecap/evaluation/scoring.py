@@ -124,6 +124,8 @@ def _skipped(inputs: Inputs, choice: Choice, parts: list[Part]) -> dict[str, str
         reasons["language_meteor"] = "needs predicted boxes: protocol=both has them"
     if inputs.model is None:
         reasons |= dict.fromkeys(NEEDS_MODEL, "needs a model: give ckpt=PATH")
+    elif "proposal_recall" not in inputs.model:
+        reasons["proposal_recall"] = "needs a model that finds boxes"
     return {name: reasons[name] for name in choice.metrics if name in reasons}
 
 

@@ -68,6 +68,13 @@ class Truth:
         return sum(len(image.captions) for image in self.images)
 
     @property
+    def describes_whole_images(self) -> bool:
+        """Whether every true box is its whole image."""
+        return all(
+            (abs(image.boxes - [0, 0, image.width, image.height]) < 0.5).all() for image in self.images
+        )  # an image without boxes contradicts nothing
+
+    @property
     def stored_size(self) -> int:
         """Longest side in pixels of the stored pictures."""
         return int(self.region_file.sizes.max())

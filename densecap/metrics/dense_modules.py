@@ -29,6 +29,8 @@ class DenseMapMetric(KeyedMetric):
     Without a scorer (None) only the figures of detection are given, whatever the words.
     """
 
+    judges_boxes = True
+
     def __init__(
         self,
         scorer: PairScorer | None = METEOR_SCORES,
@@ -98,6 +100,8 @@ class LanguageMeteorMetric(KeyedMetric):
 
     figure = "language_METEOR"
 
+    judges_boxes = True
+
     def __init__(self, scorer: PairScorer = METEOR_SCORES, max_captions: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scorer = scorer
@@ -131,6 +135,8 @@ class LanguageMeteorMetric(KeyedMetric):
 
 class ProposalRecallMetric(KeyedMetric):
     """Share of truths that the first proposals find, as a dictionary of names like recall@100_iou0.5."""
+
+    judges_boxes = True
 
     def __init__(
         self,

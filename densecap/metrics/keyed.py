@@ -30,6 +30,8 @@ class KeyedMetric(Metric):
     higher_is_better: bool | None = True
     #: Name of the one figure to look at: what ``compute`` gives, or one of its dictionary.
     figure = ""
+    #: Whether it judges boxes that a model finds, so that it means nothing for one that finds none.
+    judges_boxes = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -29,6 +29,9 @@ class DenseCaptioner(nn.Module):
     ``compat="densecap2016"`` brings the original's accidents back (``densecap.models.conventions``).
     """
 
+    #: Whether it finds regions itself, and whether training reads pixels.
+    finds_boxes, needs_pixels = True, True
+
     def __init__(
         self,
         vocabulary: Vocabulary,

@@ -1,4 +1,5 @@
-"""The five losses of the dense captioner and how they are added up (DenseCap section 3.5; released code's defaults)."""
+"""Losses and how they are added up: the dense captioner's five (DenseCap section 3.5; released code's defaults) and
+the cost of captions of whole images (m-RNN, arXiv 1412.6632, section 4)."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 
@@ -29,6 +30,27 @@ class LossWeights:
     def objective(self, losses: Mapping[str, Tensor]) -> Tensor:
         """What is optimised: the total and the pull of raw proposal transforms to zero."""
         return self.total(losses) + losses["box_decay"]
+
+
+@dataclass(frozen=True)
+class ImageLossWeights:
+    """Weights of the bits a word and of the squared parameters of the decoder (the paper's lambda)."""
+
+    caption: float = 1.0
+    l2: float = 0.0
+
+    def total(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The weighted loss that is reported; the decay is only part of what is optimised."""
+        return self.caption * losses["caption"]
+
+    def objective(self, losses: Mapping[str, Tensor], decoder: nn.Module) -> Tensor:
+        """What is optimised: the paper's cost."""
+        return self.total(losses) + (self.l2 * squared_norm(decoder) if self.l2 else 0.0)
+
+
+def squared_norm(module: nn.Module) -> Tensor:
+    """The sum of the squares of all parameters."""
+    return torch.stack([parameter.square().sum() for parameter in module.parameters()]).sum()
 
 
 def mean(values: Tensor) -> Tensor:

@@ -43,12 +43,8 @@ def draw_regions(
     one, see ``LEGIBLE_SIDE``); ``text_size`` is in pixels of the result (None: in proportion to it). Boxes take the
     "#rrggbb" colours of the ``palette`` in turn.
     """
-    scale = scale or max(1, math.ceil(LEGIBLE_SIDE / max(image.size)))
-    canvas = image.convert("RGB")
-    if scale > 1:
-        canvas = canvas.resize((image.width * scale, image.height * scale), Image.Resampling.LANCZOS)
-    elif canvas is image:
-        canvas = image.copy()
+    canvas = enlarged(image, scale)
+    scale = canvas.width // image.width
     mean_side = math.sqrt(canvas.width * canvas.height)
     text_size = text_size or max(14, round(0.028 * mean_side))
     drawn = [region for region in regions if all(map(math.isfinite, region.box))][:num_to_draw]
@@ -61,6 +57,15 @@ def draw_regions(
         _draw_box(draw, box, colour, max(2, round(0.005 * mean_side)))
     _draw_labels(draw, marks, canvas.size, text_size)
     return canvas
+
+
+def enlarged(image: Image.Image, scale: int | None = None) -> Image.Image:
+    """A copy of the picture in RGB, ``scale`` times as large (None: only a small one, see ``LEGIBLE_SIDE``)."""
+    scale = scale or max(1, math.ceil(LEGIBLE_SIDE / max(image.size)))
+    canvas = image.convert("RGB")
+    if scale > 1:
+        return canvas.resize((image.width * scale, image.height * scale), Image.Resampling.LANCZOS)
+    return image.copy() if canvas is image else canvas
 
 
 def _on_canvas(box: Sequence[float], scale: int, size: tuple[int, int]) -> Rectangle:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from densecap.prediction.caption_strip import describes_whole_image, with_caption
 from densecap.prediction.drawing import draw_regions, image_from_tensor
 from densecap.structures import Prediction
 
@@ -18,7 +19,10 @@ _AHEAD = 16
 
 
 class PictureWriter:
-    """Draws each prediction into ``folder/<image_id>.jpg``; ``num_to_draw`` best regions, all when None."""
+    """Draws each prediction into ``folder/<image_id>.jpg``; ``num_to_draw`` best regions, all when None.
+
+    The caption of a whole image stands below it.
+    """
 
     def __init__(self, folder: Path, num_to_draw: int | None = None) -> None:
         self.folder, self.num_to_draw, self.seconds = folder, num_to_draw, 0.0
@@ -40,7 +44,11 @@ class PictureWriter:
 
     def _save(self, prediction: Prediction, image: Tensor) -> None:
         start = time.perf_counter()
-        picture = draw_regions(image_from_tensor(image), prediction.regions, self.num_to_draw)
+        picture = image_from_tensor(image)
+        if describes_whole_image(prediction):
+            picture = with_caption(picture, prediction.regions[0].caption)
+        else:
+            picture = draw_regions(picture, prediction.regions, self.num_to_draw)
         path = self.folder / f"{prediction.image_id}.jpg"
         temporary = self.folder / f".{os.getpid()}.tmp"  # one thread, so one name is enough
         picture.save(temporary, format="JPEG", quality=92)

@@ -15,6 +15,8 @@ import yaml
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models import (
+    AlexNet_Weights,
+    Inception_V3_Weights,
     MobileNet_V2_Weights,
     ResNet50_Weights,
     SqueezeNet1_1_Weights,
@@ -22,10 +24,13 @@ from torchvision.models import (
 )
 
 from densecap.errors import UserError
+from densecap.models.backbones.alexnet import AlexNet
 from densecap.models.backbones.base import Backbone
 from densecap.models.backbones.conv_small import ConvSmall
 from densecap.models.backbones.folding import ConvNorm, fold_batch_norms
 from densecap.models.backbones.geometry import receptive_field_level, traced_level
+from densecap.models.backbones.inception_v3 import MIDDLE, STEM, InceptionV3
+from densecap.models.backbones.initialization import initialize_from_scratch
 from densecap.models.backbones.mobilenet_v2 import MobileNetV2
 from densecap.models.backbones.resnet50 import ResNet50, ResNet50FPN
 from densecap.models.backbones.squeezenet1_1 import SqueezeNet1_1
@@ -35,7 +40,8 @@ from densecap.ops.anchors import Level
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs" / "model" / "backbone"
-NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+#: All but "precomputed", which is no network (see test_image_captioner).
+NAMES = sorted(path.stem for path in CONFIGS.glob("*.yaml") if path.stem != "precomputed")
 SHARED = ROOT.parent / "shared" / "data"
 MOBILENET = SHARED / "weights" / "mobilenet_v2-tf1quant-tv.pth"
 SQUEEZENET = SHARED / "weights" / "squeezenet1_1-features-tv.pth"
@@ -185,6 +191,7 @@ def test_normalization_and_compat(backbone_of):
         ResNet50_Weights.IMAGENET1K_V1,
         MobileNet_V2_Weights.IMAGENET1K_V1,
         SqueezeNet1_1_Weights.IMAGENET1K_V1,
+        AlexNet_Weights.IMAGENET1K_V1,
     ],
 )
 def test_normalization_is_what_the_published_weights_ask_for(published, backbone_of):
@@ -258,6 +265,69 @@ def test_vgg16_features_are_fc7_when_asked(tmp_path):
         weight, bias = state[f"classifier.{layer}.weight"], state[f"classifier.{layer}.bias"]
         features = torch.relu(features @ weight.T + bias)
     torch.testing.assert_close(backbone.image_features(images), features, rtol=1e-3, atol=1e-3)
+
+
+@torch.no_grad()
+def test_alexnet_is_torchvisions(tmp_path):
+    torch.manual_seed(4)
+    with torch.device("meta"):
+        shapes = torchvision.models.alexnet().state_dict()
+    state = {
+        key: torch.full((1,), 0.001 * len(key)).expand(value.shape)
+        if key.startswith("classifier.")  # little to write
+        else torch.randn(value.shape) * 0.05
+        for key, value in shapes.items()
+    }
+    path = tmp_path / "alexnet.pth"
+    torch.save(state, path)
+    backbone = AlexNet(str(path), classifier=True).eval()
+    reference = torchvision.models.alexnet(weights=None).features
+    reference.load_state_dict({key[9:]: value for key, value in state.items() if key.startswith("features.")})
+    images = photo(224, 224)
+    x = reference(backbone.normalize(images))
+    torch.testing.assert_close(torch.nn.functional.max_pool2d(backbone(images)[0], 3, 2), x, atol=1e-3, rtol=1e-3)
+    x = x.flatten(1)
+    for layer in (1, 4):
+        x = torch.relu(x @ state[f"classifier.{layer}.weight"].T + state[f"classifier.{layer}.bias"])
+    torch.testing.assert_close(backbone.image_features(images), x, rtol=1e-3, atol=1e-3)
+    assert backbone.feature_dim == 4096 and AlexNet(str(path)).feature_dim == 256
+    assert AlexNet(str(path), trainable=True).features[3].weight.requires_grad
+
+
+@torch.no_grad()
+def test_inception_is_torchvisions_and_is_given_the_same_pixels(tmp_path):
+    """torchvision takes ImageNet's normalisation and turns it into TensorFlow's, -1 to 1; ours gives that at once."""
+    torch.manual_seed(0)
+    network = torchvision.models.Inception3(aux_logits=False, transform_input=True, init_weights=False)
+    initialize_from_scratch(network)
+    path = tmp_path / "inception.pth"
+    torch.save(network.state_dict(), path)
+    network.fc = nn.Identity()
+    backbone = InceptionV3(str(path), classifier=True).eval()
+    images, transforms = photo(299, 299), Inception_V3_Weights.IMAGENET1K_V1.transforms()
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (transforms.mean, transforms.std))
+    expected = network.eval()((images / 255 - mean) / std)
+    torch.testing.assert_close(backbone.image_features(images), expected, atol=1e-3, rtol=1e-3)
+    assert transforms.crop_size == [backbone.input_size] == [299]
+    assert (backbone.feature_dim, InceptionV3(str(path)).feature_dim) == (2048, 768)
+    assert backbone(images)[0].shape == (1, 768, 17, 17)
+
+
+@torch.no_grad()
+def test_the_maximum_joins_the_mean_where_asked():
+    options = {"widths": [8, 8, 8, 12], "num_blocks": 1}
+    torch.manual_seed(0)
+    plain = ConvSmall(**options).eval()
+    both = ConvSmall(**options, image_pool="mean_max").eval()
+    both.load_state_dict(plain.state_dict())
+    images = photo(64, 96, count=2)
+    features = both.image_features(images)
+    assert features.shape == (2, both.feature_dim) == (2, 24)
+    torch.testing.assert_close(features[:, :12], plain.image_features(images))
+    torch.testing.assert_close(features[:, 12:], plain(images)[0].flatten(2).max(dim=2).values)
+    assert MobileNetV2(None, classifier=True, image_pool="mean_max").feature_dim == 2560
+    with pytest.raises(UserError, match="image_pool=max is not known: it must be mean or mean_max"):
+        ConvSmall(image_pool="max")
 
 
 def test_vgg16_from_its_features_alone(tmp_path):
@@ -378,7 +448,9 @@ def test_weights_files_that_do_not_fit(tmp_path):
         SqueezeNet1_1(str(path))
 
 
-@pytest.mark.parametrize("backbone", [VGG16, ResNet50, ResNet50FPN, MobileNetV2, SqueezeNet1_1, ConvSmall])
+@pytest.mark.parametrize(
+    "backbone", [VGG16, ResNet50, ResNet50FPN, MobileNetV2, SqueezeNet1_1, ConvSmall, AlexNet, InceptionV3]
+)
 def test_weights_files_that_are_none(backbone, tmp_path):
     with pytest.raises(UserError, match="there is no such file"):
         backbone(str(tmp_path / "missing.pth"))
@@ -418,6 +490,8 @@ def no_network(monkeypatch, tmp_path):
         (ResNet50FPN, ResNet50_Weights.IMAGENET1K_V1),
         (MobileNetV2, MobileNet_V2_Weights.IMAGENET1K_V1),
         (SqueezeNet1_1, SqueezeNet1_1_Weights.IMAGENET1K_V1),
+        (AlexNet, AlexNet_Weights.IMAGENET1K_V1),
+        (InceptionV3, Inception_V3_Weights.IMAGENET1K_V1),
     ],
 )
 def test_a_download_that_cannot_be_made_says_what_to_do(backbone, published, no_network):
@@ -453,7 +527,7 @@ def test_levels_by_hand():
     assert receptive_field_level([nn.Conv2d(1, 1, 3, dilation=2)]) == Level(1, 2.5)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "resnet50_fpn"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("resnet50_fpn", "inception_v3")])
 def test_centres_are_where_the_cells_look(name, backbone_of):
     # With equal positive weights everywhere the influence of a pixel on a cell is symmetric about the cell's centre.
     backbone = copy.deepcopy(backbone_of(name))
@@ -463,10 +537,27 @@ def test_centres_are_where_the_cells_look(name, backbone_of):
     images = torch.ones(1, 3, size, size, requires_grad=True)
     (features,) = backbone(images)
     (level,) = backbone.geometry
+    check_centres(level, features, images)
+
+
+def test_inception_looks_where_it_says(backbone_of, monkeypatch):
+    """Up to Mixed_6a, behind which all kernels are centred but see the whole picture."""
+    backbone = copy.deepcopy(backbone_of("inception_v3"))
+    make_linear(backbone)
+    monkeypatch.setattr(torch.nn.functional, "max_pool2d", torch.nn.functional.avg_pool2d)
+    images = torch.ones(1, 3, 256, 256, requires_grad=True)
+    features = images
+    for name in (*STEM, *MIDDLE[: MIDDLE.index("Mixed_6a") + 1]):
+        features = backbone.layers[name](features)
+    check_centres(backbone.geometry[0], features, images)
+
+
+def check_centres(level, features, images):
+    """The pixels that a cell in the middle listens to lie around where the level says."""
     row, column = features.shape[2] // 2, features.shape[3] // 2 - 1
     features[0, :, row, column].sum().backward()
     influence = images.grad[0].abs().sum(dim=0).double()
-    centres = torch.arange(size, dtype=torch.float64) + 0.5
+    centres = torch.arange(images.shape[3], dtype=torch.float64) + 0.5
     found_x = (influence.sum(dim=0) * centres).sum() / influence.sum()
     found_y = (influence.sum(dim=1) * centres).sum() / influence.sum()
     assert found_x.item() == pytest.approx(level.offset + level.stride * column, abs=0.3)

@@ -1,4 +1,7 @@
-"""The files that ``predict`` and ``eval`` write: predictions.json, predictions.jsonl, predictions.csv."""
+"""The files that ``predict`` and ``eval`` write: predictions.json, predictions.jsonl, predictions.csv.
+
+Where each image has one region, its whole picture, the captions are of whole images, without boxes.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,8 @@ def read_json(document: Document) -> Predictions:
     images = [_image(Entry(item, f"{document.path}: images[{i}]")) for i, item in enumerate(whole.items("images"))]
     model = whole.value.get("model")
     model = model if isinstance(model, dict) else None
-    predictions = Predictions(document.path, "predictions.json", BoxForm(), images, model=model)
+    predictions = _predictions(document, "predictions.json", images)
+    predictions.model = model
     words = (model or {}).get("vocabulary")
     if words is not None:
         predictions.vocabulary = _words(words, f"{document.path}: model.vocabulary")
@@ -46,7 +50,7 @@ def read_lines(document: Document) -> Predictions:
     entries = [Entry(row, f"{document.path}: entry {number}") for number, row in enumerate(rows, start=1)]
     for entry in entries:
         _check_version(entry)
-    return Predictions(document.path, "predictions.jsonl", BoxForm(), [_image(entry) for entry in entries])
+    return _predictions(document, "predictions.jsonl", [_image(entry) for entry in entries])
 
 
 def read_table(document: Document) -> Predictions:
@@ -65,7 +69,19 @@ def read_table(document: Document) -> Predictions:
         if head.value.get("width") and head.value.get("height"):
             image.width, image.height = _table_number(head, "width"), _table_number(head, "height")
         images.append(image)
-    return Predictions(document.path, "predictions.csv", BoxForm(), images)
+    return _predictions(document, "predictions.csv", images)
+
+
+def _predictions(document: Document, name: str, images: list[PredictedImage]) -> Predictions:
+    whole = bool(images) and all(map(_is_whole, images))
+    return Predictions(document.path, name, BoxForm(), images, whole_images=whole)
+
+
+def _is_whole(image: PredictedImage) -> bool:
+    """Whether its only region is the whole picture."""
+    if image.width is None or image.height is None or len(image.numbers) != 1:
+        return False
+    return bool((abs(image.numbers[0] - [0, 0, image.width, image.height]) < 0.05).all())
 
 
 def _image(entry: Entry) -> PredictedImage:

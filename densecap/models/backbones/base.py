@@ -13,7 +13,11 @@ from densecap.ops.anchors import Level
 NORMALIZATIONS: dict[str, tuple[bool, tuple[float, ...], tuple[float, ...]]] = {
     "imagenet": (False, (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "caffe_bgr": (True, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0)),
+    "inception": (False, (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
 }
+
+#: How a map becomes a vector: its mean, or its mean followed by its maximum.
+IMAGE_POOLS = ("mean", "mean_max")
 
 
 class Backbone(nn.Module):
@@ -25,15 +29,22 @@ class Backbone(nn.Module):
 
     ``stem`` lists parts that are never trained when the weights are pretrained, ``new_parts`` those that have no
     published weights and are therefore always trained. Batch statistics are never updated: batches are far too small.
+    ``image_pool`` is one of ``IMAGE_POOLS``, for ``image_features`` that are pooled from a map.
     """
 
     out_channels: int
     geometry: tuple[Level, ...]
+    #: S, the side in pixels of the square pictures that ``image_features`` was trained on.
+    input_size: int = 224
     _scale: Tensor
     _shift: Tensor
 
-    def __init__(self, normalization: str = "imagenet") -> None:
+    def __init__(self, normalization: str = "imagenet", image_pool: str = "mean") -> None:
         super().__init__()
+        if image_pool not in IMAGE_POOLS:
+            known = " or ".join(IMAGE_POOLS)
+            raise UserError(f"model.backbone.image_pool={image_pool} is not known: it must be {known}")
+        self.image_pool = image_pool
         self.pretrained = False
         self.trainable = True
         self.stem: list[nn.Module] = []
@@ -81,11 +92,20 @@ class Backbone(nn.Module):
     @property
     def feature_dim(self) -> int:
         """F, the width of ``image_features``."""
-        return self.out_channels
+        return self.pooled_dim(self.out_channels)
 
     def image_features(self, images: Tensor) -> Tensor:
-        """(B, 3, S, S) RGB in 0..255 -> (B, feature_dim): the mean over the coarsest map."""
-        return self(images)[-1].mean(dim=(2, 3))  # (B, F)
+        """(B, 3, S, S) RGB in 0..255 -> (B, feature_dim): the coarsest map, pooled."""
+        return self.pool_image(self(images)[-1])
+
+    def pool_image(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, C) or, for mean_max, (B, 2 C): what ``image_pool`` says."""
+        mean = features.mean(dim=(2, 3))
+        return mean if self.image_pool == "mean" else torch.cat((mean, features.amax(dim=(2, 3))), dim=1)
+
+    def pooled_dim(self, channels: int) -> int:
+        """The width of what ``pool_image`` makes of a map of so many channels."""
+        return channels if self.image_pool == "mean" else 2 * channels
 
     def recognition_weights(self) -> dict[str, Tensor] | None:
         """Pretrained fc6 and fc7 (keys fc6.weight, fc6.bias, fc7.weight, fc7.bias), or None without any."""

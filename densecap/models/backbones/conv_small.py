@@ -29,8 +29,9 @@ class ConvSmall(Backbone):
         normalization: str = "imagenet",
         widths: Sequence[int] = (24, 48, 96, 128),
         num_blocks: int = 2,
+        image_pool: str = "mean",
     ) -> None:
-        super().__init__(normalization)
+        super().__init__(normalization, image_pool)
         strides = (2, 2, 2, 1)
         layers: list[nn.Module] = []
         for channels, width, stride in zip((3, *widths), widths, strides):

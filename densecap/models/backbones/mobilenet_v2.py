@@ -23,8 +23,8 @@ class MobileNetV2(Backbone):
     ``last_block`` says where the map is taken (13: C = 96, the last block of stride 16; 17: C = 320; 18: C = 1280).
     With ``stride`` 16 the blocks from 14 on look at the finer grid through dilated kernels and keep their weights'
     meaning. ``weights`` is "imagenet", the path of a local file (whole network or features) or None; ``trainable``
-    fine-tunes what lies above stride 4. With ``classifier`` all blocks are kept, and ``image_features`` is the mean of
-    block 18 at its native stride (1280 values, what the ImageNet classifier sees).
+    fine-tunes what lies above stride 4. With ``classifier`` all blocks are kept, and ``image_features`` pools block 18
+    at its native stride (1280 values, of which the mean is what the ImageNet classifier sees).
     """
 
     def __init__(
@@ -34,9 +34,10 @@ class MobileNetV2(Backbone):
         normalization: str = "imagenet",
         last_block: int = 17,
         stride: int = 16,
-        classifier: bool = False,
+        classifier: bool | None = False,
+        image_pool: str = "mean",
     ) -> None:
-        super().__init__(normalization)
+        super().__init__(normalization, image_pool)
         _check_choices(last_block, stride)
         network = torchvision.models.mobilenet_v2(weights=None)
         network.classifier = nn.Identity()
@@ -49,7 +50,7 @@ class MobileNetV2(Backbone):
         self.last_block = last_block
         self.features = network.features if classifier else network.features[: last_block + 1]
         self.out_channels = _output_channels(self.features[last_block])
-        self.has_classifier = classifier
+        self.has_classifier = bool(classifier)
         self._dilates = stride == 16 and last_block >= FIRST_STRIDE_32_BLOCK
         self._set_dilation(self._dilates)
         self.geometry = (receptive_field_level(window_layers(self.features[: last_block + 1])),)
@@ -64,14 +65,14 @@ class MobileNetV2(Backbone):
 
     @property
     def feature_dim(self) -> int:
-        return 1280 if self.has_classifier else self.out_channels
+        return self.pooled_dim(1280 if self.has_classifier else self.out_channels)
 
     def image_features(self, images: Tensor) -> Tensor:
         if not self.has_classifier:
             return super().image_features(images)
         self._set_dilation(False)
         try:
-            return self.features(self.normalize(images)).mean(dim=(2, 3))  # (B, 1280)
+            return self.pool_image(self.features(self.normalize(images)))
         finally:
             self._set_dilation(self._dilates)
 

@@ -18,8 +18,8 @@ class ResNet50(Backbone):
     """(B, 3, H, W) -> one map (B, 1024, h, w) of stride 16: the output of layer3 ("C4").
 
     ``weights`` is "imagenet" (torchvision's V1, which its detectors use too), the path of a local file or None;
-    ``trainable`` fine-tunes everything above layer1. With ``classifier`` layer4 is kept, and ``image_features`` is
-    its mean (2048 values).
+    ``trainable`` fine-tunes everything above layer1. With ``classifier`` layer4 is kept, and ``image_features`` pools
+    it (2048 values).
     """
 
     def __init__(
@@ -27,13 +27,14 @@ class ResNet50(Backbone):
         weights: str | None = "imagenet",
         trainable: bool = True,
         normalization: str = "imagenet",
-        classifier: bool = False,
+        classifier: bool | None = False,
+        image_pool: str = "mean",
     ) -> None:
-        super().__init__(normalization)
+        super().__init__(normalization, image_pool)
         trunk = load_trunk(weights)
         self.stages = nn.ModuleList(trunk[: 5 if classifier else 4])
         self.out_channels = 1024
-        self.has_classifier = classifier
+        self.has_classifier = bool(classifier)
         self.geometry = (receptive_field_level(window_layers(*self.stages[:4])),)
         self.stem = list(self.stages[:2])
         self.complete(weights is not None, trainable)
@@ -43,13 +44,13 @@ class ResNet50(Backbone):
 
     @property
     def feature_dim(self) -> int:
-        return 2048 if self.has_classifier else self.out_channels
+        return self.pooled_dim(2048 if self.has_classifier else self.out_channels)
 
     def image_features(self, images: Tensor) -> Tensor:
         features = self._stage3(images)
         if self.has_classifier:
             features = self.stages[4](features)
-        return features.mean(dim=(2, 3))  # (B, F)
+        return self.pool_image(features)
 
     def _stage3(self, images: Tensor) -> Tensor:
         features = self.normalize(images)
@@ -62,7 +63,7 @@ class ResNet50FPN(Backbone):
     """(B, 3, H, W) -> four maps (B, channels, h, w) of strides 4, 8, 16 and 32: torchvision's feature pyramid P2 to P5.
 
     ``weights`` and ``trainable`` as for ``ResNet50``; the pyramid itself has no published weights and is always
-    trained. ``image_features`` is the mean of layer4 (2048 values).
+    trained. ``image_features`` pools layer4 (2048 values).
     """
 
     def __init__(
@@ -71,8 +72,9 @@ class ResNet50FPN(Backbone):
         trainable: bool = True,
         normalization: str = "imagenet",
         channels: int = 256,
+        image_pool: str = "mean",
     ) -> None:
-        super().__init__(normalization)
+        super().__init__(normalization, image_pool)
         self.stages = nn.ModuleList(load_trunk(weights))
         self.pyramid = FeaturePyramidNetwork([256, 512, 1024, 2048], channels)
         self.out_channels = channels
@@ -87,10 +89,10 @@ class ResNet50FPN(Backbone):
 
     @property
     def feature_dim(self) -> int:
-        return 2048
+        return self.pooled_dim(2048)
 
     def image_features(self, images: Tensor) -> Tensor:
-        return self._bottom_up(images)[-1].mean(dim=(2, 3))  # (B, 2048)
+        return self.pool_image(self._bottom_up(images)[-1])
 
     def _bottom_up(self, images: Tensor) -> list[Tensor]:
         features = self.stages[0](self.normalize(images))

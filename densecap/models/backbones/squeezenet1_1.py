@@ -16,13 +16,17 @@ class SqueezeNet1_1(Backbone):
     """(B, 3, H, W) -> one map (B, 512, h, w) of stride 16, its first cell centred at pixel 15.5: nothing is padded.
 
     ``weights`` is "imagenet", the path of a local file (whole network or features) or None; ``trainable`` fine-tunes
-    everything after the first convolution. ``image_features`` is the mean of the map (512 values).
+    everything after the first convolution. ``image_features`` pools the map (512 values).
     """
 
     def __init__(
-        self, weights: str | None = "imagenet", trainable: bool = True, normalization: str = "imagenet"
+        self,
+        weights: str | None = "imagenet",
+        trainable: bool = True,
+        normalization: str = "imagenet",
+        image_pool: str = "mean",
     ) -> None:
-        super().__init__(normalization)
+        super().__init__(normalization, image_pool)
         network = torchvision.models.squeezenet1_1(weights=None)
         network.classifier = nn.Identity()
         if weights is None:

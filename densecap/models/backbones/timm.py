@@ -26,7 +26,7 @@ class TimmBackbone(Backbone):
     ``out_index`` picks another of the network's maps (0 is the finest). ``options`` goes to ``timm.create_model``;
     transformers need ``{dynamic_img_size: true}`` or ``{strict_img_size: false}`` to take images of any size.
     ``weights`` is "imagenet" (timm's default weights for the name), the path of a local file, or None. Images are
-    normalised as the network's own configuration says. ``image_features`` is the mean over the map.
+    normalised as the network's own configuration says. ``image_features`` pools the map.
     """
 
     def __init__(
@@ -37,8 +37,9 @@ class TimmBackbone(Backbone):
         normalization: str = "imagenet",
         out_index: int | None = None,
         options: dict[str, Any] | None = None,
+        image_pool: str = "mean",
     ) -> None:
-        super().__init__(normalization)
+        super().__init__(normalization, image_pool)
         timm = import_timm()
         options = dict(options or {})
         maps = _create(timm, name, features_only=True, **options).feature_info

@@ -33,9 +33,10 @@ class VGG16(Backbone):
         weights: str | None = "imagenet",
         trainable: bool = False,
         normalization: str = "imagenet",
-        classifier: bool = False,
+        classifier: bool | None = False,
+        image_pool: str = "mean",
     ) -> None:
-        super().__init__(normalization)
+        super().__init__(normalization, image_pool)
         self.weights = weights
         self.features = feature_layers()
         self.classifier = classifier_layers() if classifier else None
@@ -53,12 +54,12 @@ class VGG16(Backbone):
 
     @property
     def feature_dim(self) -> int:
-        return 4096 if self.classifier is not None else self.out_channels
+        return 4096 if self.classifier is not None else self.pooled_dim(self.out_channels)
 
     def image_features(self, images: Tensor) -> Tensor:
         (features,) = self(images)
         if self.classifier is None:
-            return features.mean(dim=(2, 3))  # (B, 512)
+            return self.pool_image(features)
         pooled = F.adaptive_avg_pool2d(F.max_pool2d(features, 2), 7)  # (B, 512, 7, 7), only pool5 when S = 224
         return self.classifier(pooled.contiguous().flatten(1))  # (B, 4096)
 

@@ -1,0 +1,107 @@
+"""Features of all images of a prepared file, batch by batch, the next batch decoded meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from densecap.data.hdf5 import RegionFile
+from densecap.data.images import decode_image
+from densecap.features.parts import PART_SIZE, Arrays, Parts
+from densecap.models.backbones.base import Backbone
+from densecap.models.box_encoding import encode_images
+from densecap.models.dense_captioner import DenseCaptioner
+from densecap.models.image_captioner import ImageCaptioner
+from densecap.models.inference import detect, stack
+from densecap.models.settings import DetectionSettings
+from densecap.ops.resize import resize_image
+
+#: Pictures (3, H, W) uint8 as stored, and their original (height, width) -> arrays whose first axis is the images, or
+#: for ``counts`` and what goes with it the regions of the images one after the other.
+Extract = Callable[[list[Tensor], list[tuple[int, int]]], Arrays]
+
+
+def of_backbone(backbone: Backbone, image_size: int, input_size: int, crop: str) -> Extract:
+    """``features`` (B, F) of whole images, as ``ImageCaptioner`` computes them."""
+
+    @torch.inference_mode()
+    def extract(pictures: list[Tensor], sizes: list[tuple[int, int]]) -> Arrays:
+        resized = [resize_image(picture, image_size) for picture in pictures]
+        return {"features": encode_images(backbone, resized, input_size, crop).float().cpu().numpy()}
+
+    return extract
+
+
+def of_captioner(model: ImageCaptioner, refined: bool) -> Extract:
+    """``features`` (B, F) of a trained captioner's backbone or, ``refined``, of its multimodal layer."""
+
+    @torch.inference_mode()
+    def extract(pictures: list[Tensor], sizes: list[tuple[int, int]]) -> Arrays:
+        features = model.image_features(pictures)
+        if refined:
+            features = model.decoder.refined(features)
+        return {"features": features.float().cpu().numpy()}
+
+    return extract
+
+
+def of_regions(model: DenseCaptioner, detection: DetectionSettings) -> Extract:
+    """``counts`` (B,) of the regions that a trained dense captioner finds, and of these, best first, ``codes`` (M, F),
+    ``boxes`` (M, 4) in original pixels and ``scores`` (M,): extract_features.lua of the 2016 code."""
+
+    @torch.inference_mode()
+    def extract(pictures: list[Tensor], sizes: list[tuple[int, int]]) -> Arrays:
+        batch, resized = stack(model, pictures)
+        found = detect(model, batch, resized, detection)
+        scales = [(own[1] / new[1], own[0] / new[0]) * 2 for own, new in zip(sizes, resized)]
+        boxes = [item.boxes * item.boxes.new_tensor(scale) for item, scale in zip(found, scales)]
+        return {
+            "counts": np.array([len(item.boxes) for item in found]),
+            "codes": torch.cat([item.codes for item in found]).float().cpu().numpy(),
+            "boxes": torch.cat(boxes).float().cpu().numpy(),
+            "scores": torch.cat([item.logits for item in found]).sigmoid().float().cpu().numpy(),
+        }
+
+    return extract
+
+
+def run(
+    source: RegionFile, extract: Extract, parts: Parts, batch_size: int, advance: Callable[[int, bool], None]
+) -> int:
+    """Make all parts of the images of ``source``; returns how many parts there are.
+
+    ``advance`` is told how many images are done now, and whether they were there from an earlier run.
+    """
+    count = -(-len(source) // PART_SIZE)
+    for index in range(count):
+        rows = range(index * PART_SIZE, min((index + 1) * PART_SIZE, len(source)))
+        if parts.get(index) is not None:
+            advance(len(rows), True)
+            continue
+        done = []
+        for pictures, sizes in _batches(source, rows, batch_size):
+            done.append(extract(pictures, sizes))
+            advance(len(pictures), False)
+        parts.put(index, {name: np.concatenate([arrays[name] for arrays in done]) for name in done[0]})
+    return count
+
+
+def _batches(
+    source: RegionFile, rows: Sequence[int], batch_size: int
+) -> Iterator[tuple[list[Tensor], list[tuple[int, int]]]]:
+    def decoded(chosen: Sequence[int]) -> tuple[list[Tensor], list[tuple[int, int]]]:
+        pictures = [decode_image(source.image_bytes(row), source.files[row]) for row in chosen]
+        return pictures, [(int(height), int(width)) for height, width in source.original_sizes[list(chosen)]]
+
+    chosen = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
+        waiting: Future | None = pool.submit(decoded, chosen[0])
+        for number in range(len(chosen)):
+            assert waiting is not None
+            batch = waiting.result()
+            waiting = pool.submit(decoded, chosen[number + 1]) if number + 1 < len(chosen) else None
+            yield batch
