@@ -61,7 +61,7 @@ def cider_of_ngrams(ngrams: CaptionNgrams, fixed: DocumentFrequencies | None = N
     log_images = np.log(fixed.num_images if fixed else len(ngrams))
     similarity = np.zeros(len(ngrams.lengths))  # (S,) of each reference, summed over orders
     for index, runs in enumerate(ngrams.orders):
-        known = _fixed_frequencies(runs, index + 1, ngrams, fixed) if fixed else _frequencies(runs, ngrams)
+        known = frequencies_in(runs, index + 1, ngrams, fixed) if fixed else _frequencies(runs, ngrams)
         weight = runs.times * (log_images - np.log(np.maximum(known, 1)))[runs.gram]
         similarity += _similarity(runs, weight, ngrams)
     bigrams = np.maximum(ngrams.lengths - 1, 0)
@@ -100,8 +100,8 @@ def _frequencies(runs: Runs, ngrams: CaptionNgrams) -> Integers:
     return np.bincount(gram[new], minlength=len(runs.keys))
 
 
-def _fixed_frequencies(runs: Runs, order: int, ngrams: CaptionNgrams, fixed: DocumentFrequencies) -> Integers:
-    """(G,) frequencies in the fixed set, 0 for an n-gram that is not in it; looked up word by word."""
+def frequencies_in(runs: Runs, order: int, ngrams: CaptionNgrams, fixed: DocumentFrequencies) -> Integers:
+    """(G,) frequencies of counted n-grams in a fixed set, 0 for one that is not in it; looked up word by word."""
     numbers = np.array([fixed.vocabulary.get(word, -1) for word in ngrams.vocabulary], np.int64)
     gram = np.zeros(len(runs.keys), np.int64)  # number of the first words in the fixed set, -1 when it has none such
     for index in range(order):

@@ -8,10 +8,10 @@ import numpy as np
 from torch import Tensor
 
 from densecap.errors import UserError
-from densecap.metrics.ngrams import Integers
+from densecap.metrics.cider import document_frequencies
 from densecap.reranking.choice import Ranked, Reranker, by_score
 from densecap.reranking.neighbours import nearest
-from densecap.reranking.ngram_table import Floats, NgramTable, document_counts, ngram_table
+from densecap.reranking.ngram_table import Floats, NgramTable, documents_in, ngram_table
 from densecap.reranking.similarity import BleuSimilarity, CiderSimilarity, Similarity
 
 #: Captions that count of those of the neighbours, by similarity: what mRNN-CR was set to.
@@ -49,30 +49,28 @@ class Consensus(Reranker):
             )
         self.features, self.captions, self.similarity = features, captions, similarity
         self.num_neighbours, self.num_counted = num_neighbours, num_counted or COUNTED[similarity]
+        self.frequencies = document_frequencies([own or [""] for own in captions]) if similarity == "cider" else None
 
     def rank(self, hypotheses: Sequence[Sequence[str]], features: Tensor | None = None) -> list[Ranked]:
         if features is None or features.shape != (len(hypotheses), self.features.shape[1]):
             shape = None if features is None else tuple(features.shape)
             raise ValueError(f"consensus needs features ({len(hypotheses)}, {self.features.shape[1]}), got {shape}")
-        sizes = [len(own) for own in hypotheses]
-        counts = np.array([len(own) for own in self.captions])
-        table = ngram_table([text for lists in (hypotheses, self.captions) for own in lists for text in own])
-        first = sum(sizes)
-        starts = first + np.cumsum(counts) - counts  # of each training image's captions in the table
-        compare = self._similarity(table, first, counts)
-        ranked, start = [], 0
-        for size, neighbours in zip(sizes, nearest(features, self.features, self.num_neighbours).numpy()):
-            pool = np.concatenate([np.arange(starts[image], starts[image] + counts[image]) for image in neighbours])
-            scores = sum_of_largest(compare(np.arange(start, start + size), pool), self.num_counted)
-            ranked.append(by_score(scores))
-            start += size
+        neighbours = nearest(features, self.features, self.num_neighbours).numpy()  # (N, k)
+        used, place = np.unique(neighbours, return_inverse=True)
+        pools = [self.captions[image] for image in used.tolist()]
+        table = ngram_table([text for own in (*hypotheses, *pools) for text in own])
+        bounds = np.cumsum([0, *(len(own) for own in (*hypotheses, *pools))])
+        rows = [np.arange(start, end) for start, end in zip(bounds, bounds[1:])]  # of each list in the table
+        compare, ranked = self._similarity(table), []
+        for image, own in enumerate(place.reshape(neighbours.shape)):
+            pool = np.concatenate([rows[len(hypotheses) + number] for number in own])
+            ranked.append(by_score(sum_of_largest(compare(rows[image], pool), self.num_counted)))
         return ranked
 
-    def _similarity(self, table: NgramTable, first: int, counts: Integers) -> Similarity:
-        if self.similarity == "bleu":
+    def _similarity(self, table: NgramTable) -> Similarity:
+        if self.frequencies is None:
             return BleuSimilarity(table)
-        documents = document_counts(table, first, np.repeat(np.arange(len(counts)), counts))
-        return CiderSimilarity(table, documents, len(counts))
+        return CiderSimilarity(table, documents_in(table, self.frequencies), self.frequencies.num_images)
 
 
 def sum_of_largest(values: Floats, count: int) -> Floats:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from densecap.metrics.ngrams import MAX_ORDER, Integers, count_ngrams
+from densecap.metrics.cider import DocumentFrequencies, frequencies_in
+from densecap.metrics.ngrams import MAX_ORDER, CaptionNgrams, Integers, count_ngrams
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +28,7 @@ class NgramTable:
     gram (E,)                which n-gram, 0..G-1, numbered through all orders
     times (E,)               how often the sentence has that n-gram
     order (E,)               0 for single words, up to 3
+    ngrams                   as they were counted
     """
 
     lengths: Integers
@@ -37,6 +39,7 @@ class NgramTable:
     order: Integers
     num_features: int
     num_grams: int
+    ngrams: CaptionNgrams
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -63,18 +66,21 @@ def ngram_table(sentences: Sequence[str]) -> NgramTable:
     names, feature = np.unique(gram[rows] * most + nth, return_inverse=True)
     starts = np.searchsorted(sentence[rows], np.arange(len(sentences) + 1))
     lengths = ngrams.lengths[2:]
-    return NgramTable(lengths, starts, feature, gram[rows], times[rows], orders[rows], len(names), num_grams)
+    return NgramTable(lengths, starts, feature, gram[rows], times[rows], orders[rows], len(names), num_grams, ngrams)
 
 
-def document_counts(table: NgramTable, first: int, documents: Integers) -> Integers:
-    """(G,) in how many documents an n-gram is; the sentences from ``first`` on belong to ``documents``."""
-    begin = table.starts[first]
-    sizes = np.diff(table.starts[first : first + len(documents) + 1])
-    owner = np.repeat(documents, sizes)  # (E',)
-    grams = table.gram[begin : begin + len(owner)]
-    most = int(documents.max(initial=0)) + 1
-    pairs = np.unique(grams * most + owner)
+def document_counts(table: NgramTable, documents: Integers) -> Integers:
+    """(G,) in how many documents an n-gram is, sentence s being in documents[s], ascending from 0."""
+    owner = documents[table.sentence]  # (E,)
+    most = len(documents) + 1
+    pairs = np.unique(table.gram * most + owner)
     return np.bincount(pairs // most, minlength=table.num_grams)
+
+
+def documents_in(table: NgramTable, fixed: DocumentFrequencies) -> Integers:
+    """(G,) in how many documents of a fixed set an n-gram of the table is."""
+    orders = enumerate(table.ngrams.orders, start=1)
+    return np.concatenate([frequencies_in(runs, order, table.ngrams, fixed) for order, runs in orders])
 
 
 class Products:

@@ -16,10 +16,12 @@ def more_images(found: DocumentFrequencies) -> DocumentFrequencies:
     return DocumentFrequencies(found.num_images + 1, found.vocabulary, found.keys, found.frequencies)
 
 
-def test_least_risk_agrees_with_a_loop_over_pairs():
+@pytest.mark.parametrize("training", [None, [random_sentences(3, 50 + seed) for seed in range(9)]])
+def test_least_risk_agrees_with_a_loop_over_pairs(training):
     hypotheses = [random_sentences(5, seed) for seed in range(7)]
-    fixed = more_images(document_frequencies(hypotheses))
-    for own, ranked in zip(hypotheses, MinimumBayesRisk().rank(hypotheses)):
+    given = None if training is None else document_frequencies(training)
+    fixed = given or more_images(document_frequencies(hypotheses))
+    for own, ranked in zip(hypotheses, MinimumBayesRisk(given).rank(hypotheses)):
         expected = [
             np.mean([cider([one], [[other]], fixed).corpus for j, other in enumerate(own) if j != i])
             for i, one in enumerate(own)
