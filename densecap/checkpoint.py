@@ -52,9 +52,13 @@ def recipe_of(content: Mapping[str, Any]) -> FeatureRecipe | None:
     return None if recipe is None else FeatureRecipe.from_json(recipe)
 
 
-def check_same_features(content: Mapping[str, Any], model: Captioner, path: str | Path) -> None:
-    """Errors: UserError when a model that was trained on features is to go on with those of another recipe."""
+def check_same_features(content: Mapping[str, Any], model: Captioner, path: str | Path, resumes: bool = False) -> None:
+    """Errors: UserError when a model that was trained on features is to go on with those of another recipe, or if it
+    ``resumes`` exactly, on pixels, or one that was trained on pixels on features."""
     before = recipe_of(content)
+    if resumes and (before is None) == isinstance(model.backbone, Precomputed):
+        how = "pixels" if before is None else "precomputed features"
+        raise UserError(f"{path} was trained on {how}: go on with the same model/backbone, or begin with init={path}")
     if before is None or not isinstance(model.backbone, Precomputed):
         return
     difference = model.backbone.recipe.without_data().difference(before.without_data())

@@ -74,6 +74,10 @@ def test_going_on_needs_the_same_features(trained):
     with pytest.raises(UserError, match="m.ckpt was trained on other features than squashed.h5 holds: crop is squash"):
         checkpoint.check_same_features(content, small_image_captioner(Precomputed("squashed.h5")), "m.ckpt")
     checkpoint.check_same_features(content, small_image_captioner(), "m.ckpt")  # pixels: a backbone of its own
+    with pytest.raises(UserError, match="m.ckpt was trained on precomputed features: go on with the same"):
+        checkpoint.check_same_features(content, small_image_captioner(), "m.ckpt", resumes=True)
+    with pytest.raises(UserError, match="p.ckpt was trained on pixels: go on with the same model/backbone, or begin"):
+        checkpoint.check_same_features({"densecap": {}}, same, "p.ckpt", resumes=True)
 
 
 def test_layers_behind_the_maps_are_kept_where_nobody_decided():

@@ -35,19 +35,19 @@ class CaptionMetrics(pl.Callback):
 
     def __init__(self, metrics: Mapping[str, KeyedMetric] | None = None, num_images: int | None = 200) -> None:
         self.num_images = num_images
-        self.metrics, self.problems = _computable(metrics or {})
+        self._wanted = dict(metrics or {})
+        self.metrics, self.problems = _computable(self._wanted)
         self.truth: TruthOfSplit | None = None
         #: All figures of the last validation, by the names they are logged under.
         self.figures: dict[str, float] = {}
 
     def suit(self, model: Captioner) -> None:
         """Leave out what means nothing for this model: boxes where it finds none, perplexity where its task logs it."""
-        if not model.finds_boxes:
-            self.metrics = {
-                name: metric
-                for name, metric in self.metrics.items()
-                if not metric.judges_boxes and not isinstance(metric, PerplexityMetric)
-            }
+        if model.finds_boxes:
+            return
+        useless = [n for n, own in self._wanted.items() if own.judges_boxes or isinstance(own, PerplexityMetric)]
+        kept = {name: metric for name, metric in self._wanted.items() if name not in useless}
+        self.metrics, self.problems = _computable(kept)
 
     @property
     def names(self) -> list[str]:
@@ -80,7 +80,7 @@ class CaptionMetrics(pl.Callback):
                     size, truth = (height, width), self.truth[image_id]
                     examined = examine(pl_module.model, image[:, :height, :width], size, image_id, truth)
                     for metric in self.metrics.values():
-                        metric.take(examined)
+                        metric.take(examined)  # type: ignore[arg-type]  # whose boxes ``suit`` lets nobody ask for
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         if trainer.sanity_checking:

@@ -88,6 +88,9 @@ class LearnedReport(pl.Callback):
         console = Console(stderr=False)
         best = getattr(trainer.checkpoint_callback, "best_model_path", "")
         model = checkpoint.load(best).model.to(pl_module.device) if best else pl_module.model.eval()
+        if not isinstance(model, DenseCaptioner):
+            console.print("no report of what was learned: it is about boxes, which this model does not look for")
+            return
         findings = examine(model, trainer.datamodule.file, self.split, self.num_images)  # type: ignore[attr-defined]
         sheet = Path(trainer.default_root_dir) / "predictions.jpg"
         self._draw(findings, sheet)

@@ -32,7 +32,6 @@ from densecap.builder import build
 from densecap.commands.predict import choose_device
 from densecap.data.images import read_image
 from densecap.errors import UserError
-from densecap.models.captioner import Captioner
 from densecap.models.dense_captioner import DenseCaptioner
 from densecap.ops.resize import resize_image
 from densecap.prediction.sources import resolve_sources
@@ -49,6 +48,8 @@ def run(cfg: DictConfig) -> None:
         _run_metrics(cfg, names)
         return
     device = choose_device(cfg.device)
+    if not cfg.ckpt:
+        _check_dense(str(cfg.model._target_).rpartition(".")[2])
     if cfg.threads:
         torch.set_num_threads(int(cfg.threads))
     torch.set_float32_matmul_precision("high" if cfg.tf32 else "highest")
@@ -177,19 +178,21 @@ def _model(cfg: DictConfig) -> DenseCaptioner:
     Errors: UserError for a model that is no dense captioner.
     """
     if cfg.ckpt:
-        return _dense(checkpoint.load(cfg.ckpt).model)
+        loaded = checkpoint.load(cfg.ckpt).model
+        _check_dense(type(loaded).__name__)
+        assert isinstance(loaded, DenseCaptioner)
+        return loaded
     plain: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]
     vocabulary = Vocabulary([f"word{index}" for index in range(int(cfg.vocabulary_size))])
-    model = _dense(checkpoint.build_model(plain, vocabulary, pretrained=False))
+    model = checkpoint.build_model(plain, vocabulary, pretrained=False)
+    assert isinstance(model, DenseCaptioner)
     model.backbone.pretrained = True
     model.backbone.set_trainable(bool(plain["backbone"].get("trainable", True)))
     return model
 
 
-def _dense(model: Captioner) -> DenseCaptioner:
-    if not isinstance(model, DenseCaptioner):
+def _check_dense(name: str) -> None:
+    if name != DenseCaptioner.__name__:
         raise UserError(
-            f"benchmark times the parts of a dense captioner, not of the given {type(model).__name__}: choose a "
-            "model=densecap_..."
+            f"benchmark times the parts of a dense captioner, not of the given {name}: choose model=densecap_..."
         )
-    return model

@@ -20,7 +20,7 @@ from rich.console import Console
 from densecap import checkpoint
 from densecap.builder import build
 from densecap.commands.fresh_folder import typed_keys
-from densecap.commands.predict import choose_device, positive, typed_settings
+from densecap.commands.predict import choose_device, find_checkpoint, positive, typed_settings
 from densecap.commands.preprocess import prepare
 from densecap.commands.progress import model_progress
 from densecap.data.folder_lock import folder_lock
@@ -59,7 +59,7 @@ def run(cfg: DictConfig) -> int:
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     device, batch_size = choose_device(cfg.get("device") or "auto"), positive(cfg, "batch_size")
     source = RegionFile(prepare(cfg.data, console=console))
-    job = _of_checkpoint(cfg, source, device) if cfg.ckpt else _of_config(cfg, source, device)
+    job = _of_checkpoint(cfg, source, device, console) if cfg.ckpt else _of_config(cfg, source, device)
     name = f"{source.attrs['name']}_{ENDINGS[job.recipe.layer]}.h5"
     output = Path(str(cfg.output)).expanduser() if cfg.output else Path(str(cfg.paths.data)) / name
     reason = _reason_to_make(output, job.recipe, bool(cfg.overwrite))
@@ -108,8 +108,8 @@ def _crop(cfg: DictConfig) -> str:
     return crop
 
 
-def _of_checkpoint(cfg: DictConfig, source: RegionFile, device: torch.device) -> Job:
-    path = Path(str(cfg.ckpt)).expanduser()
+def _of_checkpoint(cfg: DictConfig, source: RegionFile, device: torch.device, console: Console) -> Job:
+    path = find_checkpoint(cfg, console)
     moved = "model.backbone.weights" in typed_keys("model.")
     loaded = checkpoint.load(path, str(cfg.model.backbone.weights) if moved else None)
     model = loaded.model.to(device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def run(cfg: DictConfig) -> int:
     data = _data(cfg)
     if global_rank() == 0:
         write_run_record(folder, plain)
-    model = _model(plain, data, resume or cfg.init)
+    model = _model(plain, data, resume or cfg.init, resumes=bool(resume))
     model.detection, model.generation = build(cfg.detection), build(cfg.generation)
     if cfg.init:
         _initialise(model, data, cfg.init)
@@ -83,7 +83,7 @@ def _data(cfg: DictConfig) -> CaptioningDataModule:
     )
 
 
-def _model(plain: dict[str, Any], data: CaptioningDataModule, start: str | None) -> Captioner:
+def _model(plain: dict[str, Any], data: CaptioningDataModule, start: str | None, resumes: bool) -> Captioner:
     """The model of the config, to be filled from the checkpoint ``start`` if there is one, and the data it reads.
 
     A checkpoint of a model trained on precomputed features has no backbone: then the backbone keeps its own weights.
@@ -94,7 +94,7 @@ def _model(plain: dict[str, Any], data: CaptioningDataModule, start: str | None)
     if has_backbone and plain["model"]["backbone"].get("weights"):
         model.backbone.mark_pretrained()  # its weights come with the checkpoint, its stem stays as it is
     if content is not None and start is not None:
-        checkpoint.check_same_features(content, model, start)
+        checkpoint.check_same_features(content, model, start, resumes)
     if isinstance(model.backbone, Precomputed):
         _without_pixels(model.backbone, data)
     return model
@@ -185,7 +185,7 @@ def _quiet() -> None:
         ("pytorch_lightning.utilities.rank_zero", "litlogger"),
         ("pytorch_lightning.trainer.connectors.checkpoint_connector", "`weights_only` was not set"),  # saving asks, too
     ):
-        logging.getLogger(name).addFilter(lambda record, text=text: text not in record.getMessage())
+        logging.getLogger(name).addFilter(_without(text))
     for text in (
         ".*does not have many workers.*",
         ".*exists and is not empty.*",
@@ -194,3 +194,7 @@ def _quiet() -> None:
     ):
         warnings.filterwarnings("ignore", text)
     torch.set_float32_matmul_precision("high")
+
+
+def _without(text: str) -> Callable[[logging.LogRecord], bool]:
+    return lambda record: text not in record.getMessage()

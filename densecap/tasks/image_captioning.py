@@ -56,7 +56,7 @@ class ImageCaptioningTask(CaptioningTask):
         self._log("val", losses, count)
 
     def on_validation_epoch_end(self) -> None:
-        if self.bits.update_called:
+        if self.bits.update_called or self.trainer.world_size > 1:  # all processes ask, or none
             self.log("val/perplexity", torch.exp2(self.bits.compute().clamp(max=math.log2(1e30))), prog_bar=True)
 
     def _log(self, stage: str, losses: Mapping[str, Tensor], num_tokens: int) -> None:

@@ -61,6 +61,7 @@ def pictures_and_truths(file):
 def test_each_image_counts_once_however_many_captions_it_has(file):
     model = small_image_captioner(seed=3).eval()
     torch.nn.init.normal_(model.decoder.output.weight, std=3.0)
+    torch.nn.init.normal_(model.decoder.image_encoder[0].weight, std=9.0)
     figures = validate(model, file, metrics())
     pictures, references = pictures_and_truths(file)
     said = [model.caption_images([picture])[0][0].caption for picture in pictures]

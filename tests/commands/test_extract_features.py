@@ -17,7 +17,7 @@ from densecap.features import extraction, parts
 from densecap.models.backbones.conv_small import ConvSmall
 from densecap.models.box_encoding import encode_images
 from densecap.models.feature_file import FeatureFile
-from densecap.models.inference import detect, stack
+from densecap.models.inference import stack
 from tests.conftest import miniature_captioner
 from tests.fakes.checkpoints import save_checkpoint
 from tests.fakes.whole_images import small_image_captioner, write_whole_images
@@ -172,7 +172,7 @@ def test_regions_of_a_trained_dense_captioner(source, monkeypatch):
     file = FeatureFile("features.h5")
     assert file.recipe.layer == "regions" and file.feature_dim == model.recognition.out_dim
     for image_id, picture in zip(source.ids, pictures(source)):
-        found = detect(model, *stack(model, [picture]))[0]
+        found = model.detect(*stack(model, [picture]))[0]
         codes, boxes, scores = file.regions(image_id)
         assert 0 < len(codes) <= 4
         torch.testing.assert_close(codes, found.codes[: len(codes)], rtol=1e-3, atol=1e-4)

@@ -49,7 +49,8 @@ def test_from_photos_to_figures_by_way_of_features(folder, capsys):
     network = [*BACKBONE, "model.backbone.weights=net.pth"]
     densecap("extract_features", *data, *network, "features.input_size=32", "device=cpu")
     features = ["model=mrnn_vgg16", "model/backbone=precomputed"]
-    options = ["trainer=cpu", "trainer.max_epochs=2", "data.batch_size=3", "logger=csv", "optimizer.lr=1e-2"]
+    options = ["trainer=cpu", "trainer.max_epochs=2", "data.batch_size=3", "logger=csv"]
+    options += ["optimizer.lr=1e-2", "trainer.log_every_n_steps=1"]
     capsys.readouterr()
     densecap("train", *data, *features, *options)
     assert "features of ConvSmall (squash, 32 pixels) instead of pixels" in capsys.readouterr().err

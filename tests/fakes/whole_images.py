@@ -46,7 +46,9 @@ def write_whole_images(path: Path, splits, captions=2, size=(48, 64), name="whol
     word<row>"; its original is twice as large."""
     count = len(splits)
     counts = [captions] * count if isinstance(captions, int) else captions
-    jpegs = [encode_as_jpeg(noise(*size, seed=image_seed + number), quality=90) for number in range(count)]
+    darkness = [1 + number % 4 for number in range(count)]
+    images = [noise(*size, seed=image_seed + number) // dark for number, dark in enumerate(darkness)]
+    jpegs = [encode_as_jpeg(image, quality=90) for image in images]
     rows = [(image, row) for image in range(count) for row in range(counts[image])]
     total = len(rows)
     contents = RegionFileContents(
