@@ -12,6 +12,7 @@ from densecap.models.decoders.mrnn import MRNNDecoder
 from densecap.models.decoders.transformer import TransformerDecoder
 from densecap.models.generation import score_captions
 from densecap.models.retrieval import late_fusion, output_layer
+from densecap.models.retrieval.cores import on_all_cores
 from densecap.models.retrieval.output_layer import OutputLayer
 from densecap.models.retrieval.pairs import (
     corrected_for_frequency,
@@ -111,6 +112,7 @@ def test_blocks_of_any_size_give_the_same(monkeypatch, rows, images, group):
     decoder, features, tokens = make("late"), torch.randn(9, 5), random_sentences(30, 5, words=4)
     expected = read_to_every_image(decoder, features, torch.unique(tokens, dim=0)).detach()
     monkeypatch.setattr(output_layer, "CPU_BYTES", 4 * (VOCABULARY + 1) * rows)
+    monkeypatch.setattr(output_layer, "LEAST_ROWS", 1)
     monkeypatch.setattr(late_fusion, "BLOCK_IMAGES", images)
     monkeypatch.setattr(late_fusion, "GROUP_SENTENCES", group)
     monkeypatch.setattr(late_fusion, "READ_SENTENCES", 4)
@@ -138,17 +140,21 @@ def test_scores_of_any_size_are_normalized(shift):
     torch.testing.assert_close(found.double(), expected, atol=1e-3, rtol=1e-5)
 
 
-@pytest.mark.parametrize("with_numpy", [True, False])
-def test_both_products_agree(with_numpy):
-    torch.manual_seed(0)
-    linear, hidden = nn.Linear(6, 20), torch.randn(3, 4, 6)
-    layer = OutputLayer(linear, 20)
-    layer._with_numpy = with_numpy
-    prefix = word = torch.arange(3)
-    with torch.no_grad():
-        found = layer.log_probs(hidden, prefix, word)
-        expected = linear(hidden).log_softmax(dim=-1)[prefix, :, word]
-    torch.testing.assert_close(found, expected)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_results_keep_their_order_on_any_number_of_cores(threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        assert list(on_all_cores(lambda index: index * index, 20, torch.device("cpu"))) == [k * k for k in range(20)]
+        assert torch.get_num_threads() == threads
+        decoder, features, tokens = make("m-RNN"), torch.randn(9, 5), random_sentences(30, 5, words=4)
+        found = pair_log_probs(decoder, features, tokens)
+        torch.testing.assert_close(found, one_by_one(decoder, features, tokens), atol=2e-5, rtol=1e-5)
+        with pytest.raises(ZeroDivisionError):
+            list(on_all_cores(lambda index: 1 // (index - 4), 9, torch.device("cpu")))
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_histories_are_those_of_a_set_of_beginnings():

@@ -1,7 +1,8 @@
 """All pairs for decoders whose recurrence does not see the image: the text once a sentence, the image once an image.
 
-Per pair of a distinct history and an image there remain the fusion and the scores of the next word (mRNN: the image
-enters the multimodal layer only). See ``Decoder.late_fusion`` for what such a decoder offers.
+Per pair of a distinct history and an image there remain the fusion and the scores of the next word (m-RNN: the image
+enters the multimodal layer only). On a processor every core works through blocks of its own, so that none waits for
+another.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from densecap.models.retrieval.cores import on_all_cores
 from densecap.models.retrieval.output_layer import OutputLayer
 from densecap.models.retrieval.prefixes import Prefixes, distinct_prefixes
 from densecap.text.vocabulary import END
@@ -51,21 +53,29 @@ class LateFusionScorer:
     ) -> Tensor:
         total = torch.zeros(count, len(images), device=images.device)
         width = min(BLOCK_IMAGES, len(images), self.layer.max_rows)
-        height = max(1, self.layer.max_rows // max(width, 1))
-        pairs = _bounds(prefixes.prefix, range(0, len(text), height), len(text))
+        starts = range(0, len(text), max(1, self.layer.max_rows // width))
+        pairs = _bounds(prefixes.prefix, starts, len(text))
         places = _bounds(prefixes.continuation, pairs[:-1], len(prefixes.prefix))
-        for block, start in enumerate(range(0, len(text), height)):
-            own = slice(pairs[block], pairs[block + 1])
-            prefix, word = prefixes.prefix[own] - start, prefixes.word[own]
-            log_probs = torch.empty(len(word), len(images), device=images.device)  # (C, I)
-            block_text = text[start : start + height, None]  # (P, 1, M)
-            for left in range(0, len(images), width):
-                hidden = self.decoder.fuse(block_text, images[None, left : left + width])  # (P, I, H)
-                log_probs[:, left : left + width] = self.layer.log_probs(hidden, prefix, word)
-                advance(hidden.shape[0] * hidden.shape[1])
+
+        @torch.no_grad()
+        def score(block: int) -> Tensor:
+            own, start = slice(pairs[block], pairs[block + 1]), starts[block]
+            block_text = text[start : start + starts.step, None]  # (P, 1, M)
+            return self._block(block_text, images, prefixes.prefix[own] - start, prefixes.word[own], width)
+
+        for block, log_probs in enumerate(on_all_cores(score, len(starts), images.device)):
             there = slice(places[block], places[block + 1])
-            total.index_add_(0, prefixes.owner[there], log_probs[prefixes.continuation[there] - own.start])
+            total.index_add_(0, prefixes.owner[there], log_probs[prefixes.continuation[there] - pairs[block]])
+            advance(min(starts.step, len(text) - starts[block]) * len(images))
         return total
+
+    def _block(self, text: Tensor, images: Tensor, prefix: Tensor, word: Tensor, width: int) -> Tensor:
+        """Text (P, 1, M), all images (I, M), pairs (C,) -> log-probabilities (C, I)."""
+        parts = []
+        for part in images.split(width):
+            hidden = self.decoder.fuse(text, part[None])  # (P, I', H)
+            parts.append(self.layer.log_probs(hidden, prefix, word))
+        return torch.cat(parts, dim=1)
 
 
 def read_text(decoder: Any, tokens: Tensor, prefixes: Prefixes) -> Tensor:

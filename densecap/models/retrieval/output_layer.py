@@ -1,24 +1,24 @@
 """Log-probabilities of a few words out of V, with as little work on the other V as their normalizer allows.
 
 Nearly all of the time of scoring pairs goes into one product of matrices, the rest into V exponentials a row. So scores
-are written into one buffer that stays in the cache, exponentials replace them there, and the bias enters as a product
+are written into a buffer that stays in the cache, exponentials replace them there, and the bias enters as a product
 with exp(bias) while they are summed. No maximum is subtracted; the few rows whose sum leaves the range in which float32
 is exact are done again with it.
 """
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from densecap.models.decoders.words import SharedOutput
 
-#: Bytes of the buffer of scores: on a processor what its cache holds, on a GPU what fills it.
-CPU_BYTES, GPU_BYTES = 8 << 20, 256 << 20
+#: Bytes of the buffer of scores: on a processor what the cache of a core holds, on a GPU what keeps it busy; and rows
+#: that it has at least, since products of fewer are slow.
+CPU_BYTES, GPU_BYTES, LEAST_ROWS = 2 << 20, 256 << 20, 128
 
 #: Sums of exponentials within these are as exact as with the maximum subtracted.
 _SMALLEST, _LARGEST = 1e-20, 1e30
@@ -28,7 +28,7 @@ class OutputLayer:
     """The last layer of a decoder, (..., H) -> (..., V + 1), asked for log-probabilities of chosen words.
 
     A linear layer, alone, at the end of a sequence or sharing the embedding, takes the quick way, any other module its
-    own.
+    own. Several threads may ask at once.
     """
 
     def __init__(self, output: nn.Module, num_scores: int) -> None:
@@ -36,12 +36,11 @@ class OutputLayer:
         self.before, weight, bias = _last_linear(output)
         device = next((value.device for value in output.parameters()), torch.device("cpu"))
         budget = CPU_BYTES if device.type == "cpu" else GPU_BYTES
-        self.max_rows = max(1, budget // (4 * num_scores))
-        self._with_numpy: bool | None = None if device.type == "cpu" else False
+        self.max_rows = max(LEAST_ROWS, budget // (4 * num_scores))
         self.weight = None if weight is None else weight.detach().float().contiguous()  # (V + 1, H)
         self.bias = torch.zeros(num_scores, device=device) if bias is None else bias.detach().float()
         self.exp_bias = self.bias.exp()
-        self._buffer = torch.empty(0 if weight is None else self.max_rows, num_scores, device=device)
+        self._own = threading.local()  # a buffer for each thread
 
     def log_probs(self, hidden: Tensor, prefix: Tensor, word: Tensor) -> Tensor:
         """Hidden vectors (P, I, H) of P histories and I images, at most ``max_rows`` in all; C pairs of a history
@@ -54,29 +53,11 @@ class OutputLayer:
         return chosen.sub_(normalizer[prefix])
 
     def _scores(self, rows: Tensor) -> Tensor:
-        """(R, H) -> (R, V + 1) in the buffer, without the bias."""
-        scores = self._buffer[: len(rows)]
-        if self._with_numpy is None:
-            self._with_numpy = self._numpy_is_faster(rows, scores)
-        return self._multiply(rows, scores, self._with_numpy)
-
-    def _multiply(self, rows: Tensor, scores: Tensor, with_numpy: bool) -> Tensor:
+        """(R, H) -> (R, V + 1) in the thread's buffer, without the bias."""
         assert self.weight is not None
-        if with_numpy:
-            np.matmul(rows.numpy(), self.weight.numpy().T, out=scores.numpy())
-            return scores
-        return torch.mm(rows, self.weight.t(), out=scores)
-
-    def _numpy_is_faster(self, rows: Tensor, scores: Tensor) -> bool:
-        """Time both on the rows at hand: which linear algebra each was built with decides, by a factor up to two."""
-        seconds = []
-        for with_numpy in (True, False):
-            self._multiply(rows, scores, with_numpy)
-            start = time.perf_counter()
-            self._multiply(rows, scores, with_numpy)
-            self._multiply(rows, scores, with_numpy)
-            seconds.append(time.perf_counter() - start)
-        return seconds[0] < seconds[1]
+        if not hasattr(self._own, "buffer"):
+            self._own.buffer = rows.new_empty(self.max_rows, self.num_scores)
+        return torch.mm(rows, self.weight.t(), out=self._own.buffer[: len(rows)])
 
     def _normalizer(self, rows: Tensor, scores: Tensor) -> Tensor:
         """Log of the sum (R,) of the exponentials of scores (R, V + 1), which are overwritten."""
