@@ -49,7 +49,7 @@ def run(cfg: DictConfig) -> int:
     model.detection, model.generation = build(cfg.detection), build(cfg.generation)
     if cfg.init:
         _initialise(model, data, cfg.init)
-    task = build(cfg.task)(model=model, optimizer=build(cfg.optimizer), scheduler=build(cfg.scheduler), config=plain)
+    task = build(cfg.task)(model=model, optimizer=_optimizer(cfg), scheduler=build(cfg.scheduler), config=plain)
     trainer = build(
         cfg.trainer,
         callbacks=_callbacks(cfg, data, model),
@@ -67,6 +67,13 @@ def run(cfg: DictConfig) -> int:
     if global_rank() == 0:
         _say_where(trainer)
     return 0
+
+
+def _optimizer(cfg: DictConfig) -> Callable[..., torch.optim.Optimizer]:
+    """The optimiser's constructor; not fused where that would unscale the gradients that are to be clipped."""
+    if cfg.optimizer.get("fused") and str(cfg.trainer.precision).startswith("16"):
+        return build(cfg.optimizer, fused=False)
+    return build(cfg.optimizer)
 
 
 def _data(cfg: DictConfig) -> CaptioningDataModule:
