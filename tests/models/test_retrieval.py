@@ -13,6 +13,7 @@ from densecap.models.decoders.transformer import TransformerDecoder
 from densecap.models.generation import score_captions
 from densecap.models.retrieval import late_fusion, output_layer
 from densecap.models.retrieval.cores import on_all_cores
+from densecap.models.retrieval.late_fusion import LateFusionScorer
 from densecap.models.retrieval.output_layer import OutputLayer
 from densecap.models.retrieval.pairs import (
     corrected_for_frequency,
@@ -138,6 +139,21 @@ def test_scores_of_any_size_are_normalized(shift):
         found = OutputLayer(linear, 20).log_probs(hidden, prefix, word)
         expected = linear(hidden.double().float()).double().log_softmax(dim=-1)[prefix, :, word]
     torch.testing.assert_close(found.double(), expected, atol=1e-3, rtol=1e-5)
+
+
+@pytest.mark.parametrize("with_numpy", [True, False])
+def test_either_library_multiplies_the_same(monkeypatch, with_numpy):
+    monkeypatch.setattr(late_fusion, "TRIED_BLOCKS", 1)
+    monkeypatch.setattr(output_layer, "CPU_BYTES", 0)
+    monkeypatch.setattr(output_layer, "LEAST_ROWS", 3)
+    monkeypatch.setattr(LateFusionScorer, "_numpy_is_faster", lambda self, score: bool(len(score(0))) and with_numpy)
+    decoder, features, tokens = make("m-RNN"), torch.randn(9, 5), random_sentences(60, 5)
+    scorer = LateFusionScorer(decoder, torch.unique(tokens, dim=0))
+    with torch.no_grad():
+        found = scorer.score(features, lambda count: None)
+    assert scorer.layer.with_numpy == with_numpy
+    expected = read_to_every_image(decoder, features, torch.unique(tokens, dim=0)).detach()
+    torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -11,14 +11,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from densecap.models.decoders.words import SharedOutput
 
-#: Bytes of the buffer of scores: on a processor what the cache of a core holds, on a GPU what keeps it busy; and rows
+#: Bytes of the buffer of scores: on a processor what caches hold, on a GPU what keeps it busy; and rows
 #: that it has at least, since products of fewer are slow.
-CPU_BYTES, GPU_BYTES, LEAST_ROWS = 2 << 20, 256 << 20, 128
+CPU_BYTES, GPU_BYTES, LEAST_ROWS = 8 << 20, 256 << 20, 128
 
 #: Sums of exponentials within these are as exact as with the maximum subtracted.
 _SMALLEST, _LARGEST = 1e-20, 1e30
@@ -28,7 +29,7 @@ class OutputLayer:
     """The last layer of a decoder, (..., H) -> (..., V + 1), asked for log-probabilities of chosen words.
 
     A linear layer, alone, at the end of a sequence or sharing the embedding, takes the quick way, any other module its
-    own. Several threads may ask at once.
+    own. Several threads may ask at once. ``with_numpy`` multiplies matrices by NumPy, on processors.
     """
 
     def __init__(self, output: nn.Module, num_scores: int) -> None:
@@ -40,6 +41,7 @@ class OutputLayer:
         self.weight = None if weight is None else weight.detach().float().contiguous()  # (V + 1, H)
         self.bias = torch.zeros(num_scores, device=device) if bias is None else bias.detach().float()
         self.exp_bias = self.bias.exp()
+        self.with_numpy = False
         self._own = threading.local()  # a buffer for each thread
 
     def log_probs(self, hidden: Tensor, prefix: Tensor, word: Tensor) -> Tensor:
@@ -57,7 +59,11 @@ class OutputLayer:
         assert self.weight is not None
         if not hasattr(self._own, "buffer"):
             self._own.buffer = rows.new_empty(self.max_rows, self.num_scores)
-        return torch.mm(rows, self.weight.t(), out=self._own.buffer[: len(rows)])
+        scores: Tensor = self._own.buffer[: len(rows)]
+        if self.with_numpy:
+            np.matmul(rows.numpy(), self.weight.numpy().T, out=scores.numpy())
+            return scores
+        return torch.mm(rows, self.weight.t(), out=scores)
 
     def _normalizer(self, rows: Tensor, scores: Tensor) -> Tensor:
         """Log of the sum (R,) of the exponentials of scores (R, V + 1), which are overwritten."""

@@ -57,9 +57,10 @@ def distinct_prefixes(tokens: Tensor) -> Prefixes:
         alive, pair = alive[going], pair[going]
         _, number = torch.unique(pair, return_inverse=True)
         first = _first_with(number, alive)
-    joined = [torch.cat(column) for column in zip(*parts)] if parts else [alive] * 6
-    order = joined[5].argsort(stable=True)
-    return Prefixes(*joined[:4], joined[4][order], joined[5][order])
+    columns = [torch.cat(column) for column in zip(*parts)] if parts else [alive] * 6
+    sentence, place, prefix, word, owner, continuation = columns
+    order = continuation.argsort(stable=True)
+    return Prefixes(sentence, place, prefix, word, owner[order], continuation[order])
 
 
 def _first_with(number: Tensor, alive: Tensor) -> Tensor:
