@@ -97,7 +97,8 @@ def _model_of(cfg: DictConfig, index: RegionIndex) -> LoadedModel:
         raise UserError(f"{index.folder} was indexed with {path}, which is gone: say where it is with ckpt=PATH")
     if sha256_of_file(path) != card["sha256"]:
         raise UserError(f"{index.folder} was indexed with another model than {path}: give that one as ckpt=PATH")
-    return checkpoint.load(path)
+    weights = cfg.model.backbone.weights
+    return checkpoint.load(path, str(weights)) if weights else checkpoint.load(path)
 
 
 def _search(cfg: DictConfig, folder: Path, loaded: LoadedModel, console: Console) -> None:

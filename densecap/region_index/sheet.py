@@ -40,13 +40,9 @@ def _marked(found: FoundImage, rank: int, phrases: Sequence[str]) -> Image.Image
     photo = image_from_tensor(read_image(Path(found.file)))
     factor = SIDE / max(photo.size)
     photo = photo.resize((max(1, round(photo.width * factor)), max(1, round(photo.height * factor))))
-    regions = [
-        RegionPrediction(
-            tuple(side * factor for side in region.box),
-            1.0,
-            f"{rank}. {phrase} ({region.log_prob:.1f})",
-            region.log_prob,
-        )
-        for phrase, region in zip(phrases, found.regions)
-    ]
+    regions = []
+    for phrase, region in zip(phrases, found.regions):
+        left, top, right, bottom = (side * factor for side in region.box)
+        caption = f"{rank}. {phrase} ({region.log_prob:.1f})"
+        regions.append(RegionPrediction((left, top, right, bottom), 1.0, caption, region.log_prob))
     return draw_regions(photo, regions, scale=1, text_size=16)
