@@ -30,6 +30,10 @@ METRIC_OPTIONS = (
     "metric.language_meteor.max_captions",
     "metric.proposal_recall.counts",
     "metric.proposal_recall.iou_thresholds",
+    "metric.retrieval.num_marginal",
+    "metric.retrieval.correction",
+    "metric.retrieval.seed",
+    "metric.retrieval.features",
 )
 
 
@@ -40,6 +44,8 @@ def run(cfg: DictConfig) -> int:
     given = cfg.get("predictions")
     if given and cfg.get("ckpt"):
         raise UserError("give ckpt=PATH to score a model or predictions=FILE to score a file, not both")
+    if given and cfg.rerank.name != "none":
+        raise UserError("rerank chooses among hypotheses of a model: give ckpt=PATH instead of predictions=FILE")
     try:
         if given:
             predicted = read_predictions(Path(str(given)).expanduser())

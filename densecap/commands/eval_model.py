@@ -12,6 +12,8 @@ from rich.console import Console
 
 from densecap.builder import build
 from densecap.checkpoint import LoadedModel
+from densecap.commands import reranking
+from densecap.commands.eval_retrieval import retrieval_on_split
 from densecap.commands.predict import choose_device, load_model, model_card, positive, typed_settings
 from densecap.commands.progress import model_progress
 from densecap.data.training_images import overlap_warning, seen_in_training
@@ -20,11 +22,13 @@ from densecap.evaluation.figures import Choice
 from densecap.evaluation.formats.table import read_predictions
 from densecap.evaluation.joining import counted
 from densecap.evaluation.model_pass import Wanted, run_model
+from densecap.evaluation.reranked import RerankedWriter
 from densecap.evaluation.scoring import Inputs
 from densecap.evaluation.truth import Truth
 from densecap.models.generation import GenerationSettings
+from densecap.models.image_captioner import ImageCaptioner
 from densecap.models.settings import DetectionSettings
-from densecap.prediction.writers import JsonWriter
+from densecap.prediction.writers import JsonWriter, Writer
 
 #: The file of each protocol.
 FILES = {"predicted": "predictions.json", "truth": "predictions_on_truth.json", "images": "predictions.json"}
@@ -48,8 +52,10 @@ def find_model(cfg: DictConfig, console: Console) -> ReadyModel:
     if cfg.get("image_size"):
         model.image_size = positive(cfg, "image_size")
     detection = typed_settings(cfg, "detection", model.detection)
-    generation = typed_settings(cfg, "generation", model.generation)
+    generation = reranking.with_hypotheses(cfg, typed_settings(cfg, "generation", model.generation))
     wanted = _wanted(cfg, detection, generation)
+    if "retrieval" in cfg.metric:
+        build(cfg.metric.retrieval)  # so that a mistake in it is told at once
     if not model.finds_boxes:
         wanted.proposal_recall = None
     return ReadyModel(loaded, wanted, batch_size)
@@ -84,8 +90,7 @@ def run_on_split(
     wanted, loaded = ready.wanted, ready.loaded
     if loaded.data_name != truth.name:
         console.print(f"the model was trained on {loaded.data_name}, it is evaluated on {truth.name}")
-    card = model_card(loaded, wanted.detection, wanted.generation) | {"vocabulary": loaded.model.vocabulary.words}
-    writers = {name: JsonWriter(folder / FILES[name], card) for name in _protocols(ready, truth, choice)}
+    writers = _writers(cfg, ready, truth, choice, folder, console)
     start, done = time.perf_counter(), 0
     figures = None
 
@@ -109,6 +114,8 @@ def run_on_split(
     except BaseException:
         _discard(writers)
         raise
+    if figures is not None and reranking.is_asked_for(cfg):
+        console.print(f"choosing captions: rerank={cfg.rerank.name}")
     seconds = time.perf_counter() - start
     timing = {"images": done, "seconds": round(seconds, 3), "images_per_second": round(done / seconds, 3)}
     for writer in writers.values():
@@ -118,8 +125,31 @@ def run_on_split(
     console.print(f"described {counted(done, 'image')} in {seconds:.1f} s, {done / seconds:.2f} images/s")
     files = {name: read_predictions(folder / FILES[name]) for name in writers}
     report = {**figures.to_json(wanted), "images_per_second": timing["images_per_second"]}
+    if choice.asks("retrieval") and isinstance(loaded.model, ImageCaptioner):
+        try:
+            report["retrieval"] = retrieval_on_split(cfg, loaded, truth, console)
+        except KeyboardInterrupt:
+            console.print(f"interrupted during retrieval; what the model said of the images is kept in {folder}")
+            return None
     predicted = files.get("predicted") or files.get("images") or files["truth"]
     return Inputs(truth, predicted, files.get("truth"), report, strict=False, warnings=overlap_warnings(loaded, truth))
+
+
+def _writers(
+    cfg: DictConfig, ready: ReadyModel, truth: Truth, choice: Choice, folder: Path, console: Console
+) -> dict[str, Writer]:
+    """The file of each protocol; with ``rerank`` captions are chosen on the way there."""
+    wanted, loaded = ready.wanted, ready.loaded
+    card = model_card(loaded, wanted.detection, wanted.generation) | {"vocabulary": loaded.model.vocabulary.words}
+    names = _protocols(ready, truth, choice)
+    if not reranking.is_asked_for(cfg):
+        return {name: JsonWriter(folder / FILES[name], card) for name in names}
+    if names != ("images",):
+        reranking.check_needs_no_images(cfg)
+    card["config"]["rerank"] = reranking.settings_of(cfg)
+    reranker = reranking.make_reranker(cfg, loaded, truth.region_file, console)
+    features = reranking.stored_features(cfg, loaded, truth.region_file)
+    return {name: RerankedWriter(JsonWriter(folder / FILES[name], card), reranker, features) for name in names}
 
 
 def overlap_warnings(loaded: LoadedModel, truth: Truth) -> list[str]:
@@ -131,6 +161,6 @@ def overlap_warnings(loaded: LoadedModel, truth: Truth) -> list[str]:
     return [overlap_warning(seen, truth.split, len(ids), len(loaded.trained_on))]
 
 
-def _discard(writers: dict[str, JsonWriter]) -> None:
+def _discard(writers: dict[str, Writer]) -> None:
     for writer in writers.values():
         writer.discard()

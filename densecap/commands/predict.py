@@ -20,6 +20,7 @@ from rich.console import Console
 
 from densecap import checkpoint
 from densecap.checkpoint import LoadedModel
+from densecap.commands import reranking
 from densecap.commands.fresh_folder import make_fresh_folder, typed
 from densecap.commands.progress import model_progress
 from densecap.commands.run_record import write_run_record
@@ -98,8 +99,12 @@ def _predict(
         model.image_size = positive(cfg, "image_size")
     batch_size = positive(cfg, "batch_size")
     detection = typed_settings(cfg, "detection", model.detection)
-    generation = typed_settings(cfg, "generation", model.generation)
-    writers = open_writers(formats, target, model_card(loaded, detection, generation))
+    generation = reranking.with_hypotheses(cfg, typed_settings(cfg, "generation", model.generation))
+    rerank = reranking.of_pictures(cfg, loaded, console)
+    card = model_card(loaded, detection, generation)
+    if rerank is not None:
+        card["config"]["rerank"] = reranking.settings_of(cfg)
+    writers = open_writers(formats, target, card)
     pictures = None
     if "images" in formats and isinstance(target, Path):
         pictures = PictureWriter(target / "images", cfg.output.get("num_to_draw"))
@@ -108,7 +113,8 @@ def _predict(
 
     def caption(images: list[torch.Tensor]) -> list[Any]:
         try:
-            return model.caption_images(images, detection, generation)
+            found = model.caption_images(images, detection, generation)
+            return found if rerank is None else rerank(images, found)
         except torch.OutOfMemoryError as error:
             raise UserError(
                 f"{device} has too little memory for {len(images)} images at once: give batch_size=1, fewer "

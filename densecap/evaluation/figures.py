@@ -34,10 +34,11 @@ METRICS = {
     "language_meteor": "the paper's language-only METEOR, wherever the boxes are",
     "proposal_recall": "share of true boxes among the proposals (with a model)",
     "perplexity": "of the true captions (with a model)",
+    "retrieval": "recall and median rank of sentences from images and images from sentences (with a model)",
 }
 NEEDS_METEOR = ("dense_map", "meteor", "language_meteor")
 NEEDS_BOXES = ("dense_map", "detection", "language_meteor")
-NEEDS_MODEL = ("proposal_recall", "perplexity")
+NEEDS_MODEL = ("proposal_recall", "perplexity", "retrieval")
 CAPTION_METRICS = ("bleu", "cider", "rouge_l", "meteor")
 
 

@@ -27,6 +27,8 @@ protocols             object  "predicted" (boxes and captions predicted), "truth
                               a caption's references are the phrases of all true boxes merged with its own
 model                 object  with a model: proposal_recall (recall@100_iou0.5 ...), perplexity,
                               images_per_second; null without
+  .retrieval          object  sentence_from_image and image_from_sentence: R@1, R@5, R@10, median_rank, queries,
+                              candidates; correction and num_marginal (training images) of the former; seconds
 settings              object  metrics, conventions, protocol, language_captions (best captions an image that
                               language_meteor looks at, null for all)
 skipped               object  metric to the sentence why it is missing

@@ -124,8 +124,11 @@ def _skipped(inputs: Inputs, choice: Choice, parts: list[Part]) -> dict[str, str
         reasons["language_meteor"] = "needs predicted boxes: protocol=both has them"
     if inputs.model is None:
         reasons |= dict.fromkeys(NEEDS_MODEL, "needs a model: give ckpt=PATH")
-    elif "proposal_recall" not in inputs.model:
-        reasons["proposal_recall"] = "needs a model that finds boxes"
+    else:
+        if "proposal_recall" not in inputs.model:
+            reasons["proposal_recall"] = "needs a model that finds boxes"
+        if "retrieval" not in inputs.model:
+            reasons["retrieval"] = "needs a model of whole images; search finds regions in a folder of photos"
     return {name: reasons[name] for name in choice.metrics if name in reasons}
 
 

@@ -82,6 +82,20 @@ def _model_tables(model: Mapping[str, Any]) -> Iterator[tuple[str, Table]]:
         table = Table(show_header=False)
         table.add_row("perplexity", number(model["perplexity"], 2))
         yield "captions for true boxes, read to the model", table
+    if retrieval := model.get("retrieval"):
+        yield "retrieval", _retrieval_table(retrieval)
+
+
+def _retrieval_table(retrieval: Mapping[str, Any]) -> Table:
+    """A row for each direction."""
+    table = Table()
+    for title in ("", "R@1", "R@5", "R@10", "median rank"):
+        table.add_column(title, justify="right" if title else "left")
+    for name in ("sentence_from_image", "image_from_sentence"):
+        own = retrieval[name]
+        what = f"{name.replace('_', ' ')}, {own['queries']:,} among {own['candidates']:,}"
+        table.add_row(what, *(number(own[key]) for key in ("R@1", "R@5", "R@10")), number(own["median_rank"], 1))
+    return table
 
 
 def _recall_table(recall: Mapping[str, Any]) -> Table:

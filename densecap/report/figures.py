@@ -34,7 +34,7 @@ def all_figures(report: Mapping[str, Any]) -> Iterator[Html]:
             "div", title, element("div", _dense(dense) if dense else None, others, class_="protocol" if dense else None)
         )
     if model := report.get("model"):
-        groups = [(name, value) for name, value in model.items() if isinstance(value, Mapping)]
+        groups = list(_groups(model))
         single = {name: value for name, value in model.items() if not isinstance(value, Mapping)}
         tables = [_named(name.replace("_", " "), value) for name, value in groups]
         yield element(
@@ -42,6 +42,16 @@ def all_figures(report: Mapping[str, Any]) -> Iterator[Html]:
             element("h3", "The model itself"),
             element("div", tables, _named("other figures", single), class_="groups"),
         )
+
+
+def _groups(model: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Figures that belong together, by a name; groups within a group carry its name too, as "retrieval: ..."."""
+    for name, value in model.items():
+        if isinstance(value, Mapping):
+            plain = {key: figure for key, figure in value.items() if not isinstance(figure, Mapping)}
+            if len(plain) < len(value):
+                yield from _groups(value, f"{name}: ")
+            yield f"{prefix}{name}", plain
 
 
 def headline(report: Mapping[str, Any]) -> Html | None:

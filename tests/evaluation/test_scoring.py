@@ -118,7 +118,7 @@ def test_whole_images_are_handed_to_the_page_as_one_box_each(truth, tmp_path):
 def test_what_is_not_measured_has_its_reason(truth, tmp_path):
     spoilt, exact = fakes.predictions_of(truth, spoil=0.15), fakes.predictions_of(truth)
     captions = ("bleu", "cider", "rouge_l", "meteor")
-    model = dict.fromkeys(("proposal_recall", "perplexity"), "needs a model: give ckpt=PATH")
+    model = dict.fromkeys(("proposal_recall", "perplexity", "retrieval"), "needs a model: give ckpt=PATH")
     assert scored(truth, tmp_path, exact).report["skipped"] == model
     without = dict.fromkeys(captions, "needs captions for true boxes: ckpt=PATH makes them")
     assert scored(truth, tmp_path, spoilt).report["skipped"] == without | model

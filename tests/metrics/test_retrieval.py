@@ -5,7 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from densecap.callbacks.caption_metrics import CaptionMetrics
+from densecap.errors import UserError
 from densecap.metrics.retrieval import images_from_sentences, sentences_from_images
+from densecap.metrics.retrieval_settings import RetrievalSettings
 
 OWNERS = [0, 0, 1, 2]
 SCORES = np.array(
@@ -86,3 +89,15 @@ def test_nothing_to_ask():
 def test_what_cannot_be_ranked(scores, owners, message):
     with pytest.raises(ValueError, match=message):
         sentences_from_images(scores, owners)
+
+
+def test_training_leaves_it_out_and_says_so():
+    callback = CaptionMetrics({"retrieval": RetrievalSettings()})
+    assert callback.names == []
+    assert callback.problems == [f"metric=[retrieval] is not or not wholly reported: {RetrievalSettings().problem()}"]
+
+
+@pytest.mark.parametrize("change", [{"num_marginal": 0}, {"num_marginal": 1.5}, {"correction": "median"}])
+def test_settings_that_mean_nothing(change):
+    with pytest.raises(UserError, match=f"metric.retrieval.{next(iter(change))} is"):
+        RetrievalSettings(**change)

@@ -73,8 +73,10 @@ def test_other_measures_stand_on_the_page(found):
     report = json.loads(json.dumps(found.report))
     report["protocols"]["truth"] = {"boxes_kept": 3, "captions": {"captions": 60, "BLEU-4": 0.31251, "ROUGE-L": None}}
     report["model"] = {"proposal_recall": {"recall@100_iou0.5": 0.71253}, "perplexity": 3.2125}
+    report["model"]["retrieval"] = {"seconds": 8.25, "image_from_sentence": {"R@1": 0.09375}}
     text = page(Evaluation(report, found.records, found.judged, found.scores))
-    assert {0.31251, 0.71253, 3.2125} <= set(Reader(text).values)
+    assert {0.31251, 0.71253, 3.2125, 8.25, 0.09375} <= set(Reader(text).values)
+    assert "retrieval: image from sentence" in text
     assert "not defined" in text
 
 
