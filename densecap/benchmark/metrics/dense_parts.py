@@ -85,7 +85,7 @@ def _record(
     boxes = truth[target] + shift.reshape(predictions, 4)
     boxes = np.concatenate((np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])), axis=1)
     boxes = boxes.clip(0, np.tile((WIDTH, HEIGHT), 2))
-    captions = [worn(words, texts[index], amount=2.0) for index in target.tolist()]
+    captions = [worn(words, texts[index], amount=2.3) for index in target.tolist()]
     return DenseRecord(name, WIDTH, HEIGHT, boxes, shapes.normal(size=predictions), captions, truth, texts)
 
 
