@@ -41,9 +41,9 @@ def of_captioner(model: ImageCaptioner, refined: bool) -> Extract:
 
     @torch.inference_mode()
     def extract(pictures: list[Tensor], sizes: list[tuple[int, int]]) -> Arrays:
-        features = model.image_features(pictures)
+        features = model.backbone_features(pictures)
         if refined:
-            features = model.decoder.refined(features)
+            features = model.decoder.refined(model.scaling(features))
         return {"features": features.float().cpu().numpy()}
 
     return extract

@@ -15,6 +15,7 @@ from densecap.models.backbones.precomputed import Precomputed
 from densecap.models.box_encoding import encode_boxes, learns
 from densecap.models.conventions import conventions_of
 from densecap.models.decoders.base import Decoder
+from densecap.models.feature_scaling import scaling_of
 from densecap.models.generation import GenerationSettings
 from densecap.models.inference import Detections, describe, scale_of, stack
 from densecap.models.settings import DetectionSettings
@@ -31,7 +32,8 @@ class ImageCaptioner(nn.Module):
     constructor. An image is resized to ``image_size`` pixels on its longest side, as the data set does; each distinct
     box is cut out and made square as ``crop`` says (``densecap.models.views``), ``input_size`` pixels a side (None: as
     the backbone was trained). ``length_buckets``: the captions of a batch are decoded in so many groups of like
-    length, which changes nothing but the time. With the backbone ``Precomputed`` images are known by their ids.
+    length, which changes nothing but the time. ``feature_scaling`` stands between backbone and decoder
+    (``densecap.models.feature_scaling``). With the backbone ``Precomputed`` images are known by their ids.
     """
 
     #: Whether it finds regions itself; this one describes what it is given.
@@ -46,6 +48,7 @@ class ImageCaptioner(nn.Module):
         input_size: int | None = None,
         crop: str = "squash",
         length_buckets: int = 1,
+        feature_scaling: str = "none",
         compat: str | None = None,
     ) -> None:
         super().__init__()
@@ -58,6 +61,7 @@ class ImageCaptioner(nn.Module):
         self.conventions = conventions_of(compat)
         self.detection, self.generation = DetectionSettings(), GenerationSettings()
         self.backbone = backbone
+        self.scaling = scaling_of(feature_scaling, backbone.feature_dim)
         self.decoder = decoder(feature_dim=backbone.feature_dim, vocabulary_size=len(vocabulary))
         if self.conventions.caffe_pixels:
             backbone.use_compat()
@@ -98,13 +102,18 @@ class ImageCaptioner(nn.Module):
         return torch.zeros_like(losses).index_copy(0, order, losses)
 
     def image_features(self, images: Sequence[Tensor], ids: Sequence[str] | None = None) -> Tensor:
-        """(B, F) features of whole (3, H, W) uint8 images of any size; by ``ids`` where features are precomputed."""
+        """(B, F) what the decoder sees of whole (3, H, W) uint8 images of any size; by ``ids`` where features are
+        precomputed."""
+        return self.scaling(self.backbone_features(images, ids))
+
+    def backbone_features(self, images: Sequence[Tensor], ids: Sequence[str] | None = None) -> Tensor:
+        """(B, F) ``image_features`` before their scaling, as feature files hold them."""
         if isinstance(self.backbone, Precomputed) and ids is not None:
             return self.backbone.lookup(ids).to(self.device)
         if not images:
             return torch.zeros(0, self.backbone.feature_dim, device=self.device)
         batch, sizes = stack(self, images)
-        return self.box_features(batch, sizes, whole_boxes(sizes, batch.device))
+        return self._unscaled(batch, sizes, whole_boxes(sizes, batch.device), ids)
 
     def box_features(
         self,
@@ -113,11 +122,17 @@ class ImageCaptioner(nn.Module):
         boxes: Sequence[Tensor],
         ids: Sequence[str] | None = None,
     ) -> Tensor:
-        """(N, F) features of all boxes, (R, 4) an image, in padded (B, 3, H, W) images of these (height, width).
+        """(N, F) what the decoder sees of all boxes, (R, 4) an image, in padded (B, 3, H, W) images of these (height,
+        width).
 
         What is asked for twice is computed once. Errors: UserError where features are precomputed and a box is not the
         whole image, or ``ids`` are not given.
         """
+        return self.scaling(self._unscaled(images, sizes, boxes, ids))
+
+    def _unscaled(
+        self, images: Tensor, sizes: Sequence[tuple[int, int]], boxes: Sequence[Tensor], ids: Sequence[str] | None
+    ) -> Tensor:
         if not isinstance(self.backbone, Precomputed):
             return encode_boxes(self.backbone, images, sizes, boxes, self.input_size, self.crop)
         if ids is None:

@@ -1,5 +1,10 @@
 """The extract_features command: what it writes is what a model sees, what is there is not computed again."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +25,7 @@ from densecap.models.feature_file import FeatureFile
 from densecap.models.inference import stack
 from tests.conftest import miniature_captioner
 from tests.fakes.checkpoints import save_checkpoint
+from tests.fakes.visual_genome import write_visual_genome
 from tests.fakes.whole_images import small_image_captioner, write_whole_images
 
 ROOT = Path(__file__).parents[2]
@@ -178,3 +184,22 @@ def test_regions_of_a_trained_dense_captioner(source, monkeypatch):
         torch.testing.assert_close(codes, found.codes[: len(codes)], rtol=1e-3, atol=1e-4)
         torch.testing.assert_close(boxes, 2 * found.boxes[: len(codes)], rtol=1e-3, atol=1e-2)
         torch.testing.assert_close(scores, found.logits[: len(codes)].sigmoid(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.long
+def test_a_killed_run_goes_on(tmp_path):
+    write_visual_genome(tmp_path / "vg", num_images=700, size=(24, 32), num_regions=1)
+    words = [sys.executable, "-m", "densecap", "extract_features", "data=visual_genome", "data.root=vg", "device=cpu"]
+    words += ["data.min_token_count=1", "model/backbone=conv_small", "features.input_size=128", "output=f.h5"]
+    options = {"cwd": tmp_path, "stderr": subprocess.PIPE, "text": True, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
+    process = subprocess.Popen([*words, "batch_size=1"], **options)
+    while not list((tmp_path / "f.h5.parts").glob("000*.npz")):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert not (tmp_path / "f.h5").exists()
+    done = subprocess.run(words, check=False, timeout=200, **options)
+    assert done.returncode == 0 and "256 images were there from an earlier run" in done.stderr, done.stderr
+    assert len(FeatureFile(tmp_path / "f.h5").features()) == 700
+    assert {path.name for path in tmp_path.iterdir()} == {"vg", "data", "f.h5"}

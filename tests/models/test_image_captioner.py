@@ -146,9 +146,26 @@ def test_an_image_without_captions_trains():
     assert model(batch)["caption"].item() == 0
 
 
+def test_scaling_stands_between_backbone_and_decoder():
+    batch = whole_batch()
+    plain, scaled = small_image_captioner().eval(), small_image_captioner(feature_scaling="unit").eval()
+    features = plain.image_features(pictures(batch))
+    expected = features / features.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(scaled.image_features(pictures(batch)), expected)
+    torch.testing.assert_close(scaled.backbone_features(pictures(batch)), features)
+    (regions,) = scaled.caption_images(pictures(batch)[:1])
+    said = generate(plain.decoder, expected[:1], plain.generation, plain.vocabulary)
+    assert regions[0].log_prob == pytest.approx(said.log_probs.item(), rel=1e-5)
+    tokens = torch.cat([regions.tokens for regions in batch.regions])
+    nats = plain.decoder.loss(expected[[0, 0, 0, 1, 1]], tokens).sum()
+    torch.testing.assert_close(scaled(batch)["caption"], nats / math.log(2) / 21)
+
+
 def test_options_are_checked():
     with pytest.raises(UserError, match="model.crop=circle"):
         small_image_captioner(crop="circle")
+    with pytest.raises(UserError, match="model.feature_scaling=whitened is not known: it must be none, unit, standard"):
+        small_image_captioner(feature_scaling="whitened")
     with pytest.raises(UserError, match="model.length_buckets is a whole number above 0, got 0"):
         small_image_captioner(length_buckets=0)
 

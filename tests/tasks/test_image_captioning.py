@@ -68,14 +68,14 @@ def test_the_cost_of_the_paper():
 
 
 def test_a_resumed_run_has_the_losses_of_an_uninterrupted_one(tmp_path):
-    batch, whole = whole_batch(), Record()
-    trainer_for(tmp_path, 8, whole).fit(task_of(small_image_captioner()), loader(batch))
+    batch, whole, options = whole_batch(), Record(), {"feature_scaling": "standard"}
+    trainer_for(tmp_path, 8, whole).fit(task_of(small_image_captioner(**options)), loader(batch))
     first, second = Record(), Record()
     trainer = trainer_for(tmp_path, 5, first)
-    trainer.fit(task_of(small_image_captioner()), loader(batch))
+    trainer.fit(task_of(small_image_captioner(**options)), loader(batch))
     trainer.save_checkpoint(tmp_path / "a.ckpt")
-    resumed = trainer_for(tmp_path, 8, second)
-    resumed.fit(task_of(small_image_captioner(seed=3)), loader(batch), ckpt_path=tmp_path / "a.ckpt", weights_only=True)
+    other = task_of(small_image_captioner(seed=3, **options))
+    trainer_for(tmp_path, 8, second).fit(other, loader(batch), ckpt_path=tmp_path / "a.ckpt", weights_only=True)
     assert first.losses + second.losses == whole.losses
 
 
