@@ -24,6 +24,7 @@ from densecap.metrics.dense_map.records import DenseRecord
 from densecap.metrics.detection import average_precision, proposal_recall
 from densecap.metrics.meteor.shared import METEOR_SCORES
 from densecap.models.dense_captioner import DenseCaptioner
+from densecap.models.image_captioner import ImageCaptioner
 from densecap.models.inference import proposals_of
 from densecap.ops.boxes import box_area, box_iou
 from densecap.prediction.drawing import contact_sheet, draw_regions, image_from_tensor
@@ -88,7 +89,7 @@ class LearnedReport(pl.Callback):
         console = Console(stderr=False)
         best = getattr(trainer.checkpoint_callback, "best_model_path", "")
         model = checkpoint.load(best).model.to(pl_module.device) if best else pl_module.model.eval()
-        if not isinstance(model, DenseCaptioner):
+        if isinstance(model, ImageCaptioner):
             console.print("no report of what was learned: it is about boxes, which this model does not look for")
             return
         findings = examine(model, trainer.datamodule.file, self.split, self.num_images)  # type: ignore[attr-defined]
