@@ -9,8 +9,8 @@
     model.name              str     class of the model and of its parts, as "DenseCaptioner (VGG16, LSTMDecoder)"
     model.trained_on        str     name of the data set
     model.vocabulary        str[]   the words it can say, where eval wrote the file
-    model.config            object  image_size, vocabulary_size, the detection and generation settings used, and those of
-                                    rerank where it chose the captions
+    model.config            object  image_size, vocabulary_size, the detection and generation settings used, and
+                                    those of rerank where it chose the captions
     box_format              str     always "xyxy, original pixels"
     images[]                object  one for every picture that could be read, in the order of the source
       .image_id             str     distinct within the file: the file's name without suffix, longer where two share it

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +100,25 @@ def judge_images(
 ) -> dict[str, list[JudgedImage]]:
     """Match every image under every convention and score the words of what may be right."""
     chosen = [convention_of(name) for name in conventions]
+    with collection_paused():
+        return _judge(records, scorer, chosen, vocabulary)
+
+
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Python's search for cycles waits: millions of pairs without any would be looked through again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _judge(
+    records: Iterable[DenseRecord], scorer: PairScorer, chosen: Sequence[Convention], vocabulary: Vocabulary | None
+) -> dict[str, list[JudgedImage]]:
     matched, pairs = [], []
     for record in records:
         for convention, (matches, words) in zip(chosen, match_image(record, chosen, vocabulary)):
