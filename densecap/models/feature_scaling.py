@@ -6,6 +6,8 @@ first step on, and words cannot be learned for a long time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -59,7 +61,11 @@ class Standard(nn.Module):
 
 def scaling_of(name: str, feature_dim: int) -> nn.Module:
     """ "none", "unit" or "standard"; errors: UserError for another name."""
-    known = {"none": nn.Identity, "unit": Unit, "standard": lambda: Standard(feature_dim)}
+    known: dict[str, Callable[[], nn.Module]] = {
+        "none": nn.Identity,
+        "unit": Unit,
+        "standard": lambda: Standard(feature_dim),
+    }
     if name not in known:
         raise UserError(f"model.feature_scaling={name} is not known: it must be {', '.join(known)}")
     return known[name]()
