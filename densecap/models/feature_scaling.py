@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
