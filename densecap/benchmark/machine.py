@@ -14,6 +14,9 @@ from densecap.benchmark.timing import measure
 #: Name in the configuration -> type of the numbers that are multiplied.
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
+#: Products that would take longer are not tried.
+SECONDS_FOR_A_PRODUCT = 3.0
+
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
     """The context in which the model computes in ``precision``; weights are converted once in each."""
@@ -21,9 +24,20 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any
 
 
 def product_rate(precision: str, device: torch.device, repeats: int = 5) -> float:
-    """Operations a second of a large square matrix product, the best of ``repeats``."""
-    size = 8192 if device.type == "cuda" else 4096
-    dtype = PRECISIONS[precision]
+    """Operations a second of a large square matrix product, the best of ``repeats``.
+
+    A processor without units for bfloat16 is hundreds of times slower at it, and gets smaller matrices.
+    """
+    largest, rate = 8192 if device.type == "cuda" else 4096, 0.0
+    for size in (size for size in (512, 1024, 2048, 4096, 8192) if size <= largest):
+        rate = _rate_of(size, PRECISIONS[precision], device, repeats if size == largest else 1)
+        if 8 * 2 * size**3 / rate > SECONDS_FOR_A_PRODUCT:
+            break
+    return rate
+
+
+def _rate_of(size: int, dtype: torch.dtype, device: torch.device, repeats: int) -> float:
+    """Operations a second of products of (size, size) matrices."""
     left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     out = torch.empty_like(left)
     with torch.inference_mode():

@@ -33,7 +33,8 @@ VERSION = 1
 def show(results: Sequence[Result], rates: Mapping[str, float], card: Mapping[str, Any], console: Console) -> None:
     """Print the table and what each part worked on."""
     products = ", ".join(f"{name} {rate / 1e9:,.0f} GFLOP/s" for name, rate in rates.items())
-    console.print(f"{card.get('gpu', card['processor'])}, {card['threads']} threads; matrix product: {products}")
+    machine = f"{card.get('gpu', card['processor'])}, {card['threads']} threads"
+    console.print(f"{machine}; matrix product: {products}" if products else machine)
     table = Table(box=SIMPLE)
     for name in ("part", "", "median", "quartiles", "images/s", "floor", "ratio", "memory"):
         table.add_column(name, justify="left" if name in ("part", "") else "right", no_wrap=True)

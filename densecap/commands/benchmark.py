@@ -117,7 +117,7 @@ def _measure(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("matrix products", total=len(names) + len(modelled) * (len(precisions) - 1))
-        rates = {name: machine.product_rate(name, device) for name in precisions}
+        rates = {name: machine.product_rate(name, device) for name in precisions} if modelled else {}
         results = []
         announce = partial(progress.update, bar)
         for result in _results(cfg, names, rates, device, paths, folder, lambda text: announce(description=text)):
