@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
@@ -62,7 +60,7 @@ class Standard(nn.Module):
 
 
 def scaling_of(name: str, feature_dim: int) -> nn.Module:
-    """ "none", "unit" or "standard"; errors: UserError for another name."""
+    """The layer that "none", "unit" or "standard" names; errors: UserError for another name."""
     known: dict[str, Callable[[], nn.Module]] = {
         "none": nn.Identity,
         "unit": Unit,
