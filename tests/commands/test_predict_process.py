@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights = {f"model.{key}": value for key, value in model.state_dict().items()}
     checkpoint = here / "outputs" / "train" / "run" / "checkpoints" / "best.ckpt"
     checkpoint.parent.mkdir(parents=True)
-    torch.save({"state_dict": weights, "densecap": card(config, vocabulary)}, checkpoint)
+    torch.save({"state_dict": weights, "densecap": card(config, model)}, checkpoint)
     (here / "photos").mkdir()
     for index in range(40):
         Image.effect_noise((120, 90), 80).convert("RGB").save(here / "photos" / f"{index}.png")
