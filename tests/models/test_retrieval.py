@@ -216,7 +216,7 @@ def test_marginal_by_hand():
     marginal = log_marginal(log_probs)
     torch.testing.assert_close(marginal.exp(), torch.tensor([0.3, 0.2], dtype=torch.float64))
     corrected = corrected_for_frequency(torch.tensor([[0.6, 0.02]]).log(), marginal)
-    torch.testing.assert_close(corrected.exp(), torch.tensor([[2.0, 0.1]], dtype=torch.float64))
+    torch.testing.assert_close(corrected.exp(), torch.tensor([[2.0, 0.1]]))
 
 
 def test_correction_undoes_the_frequency_of_a_sentence():
@@ -225,4 +225,4 @@ def test_correction_undoes_the_frequency_of_a_sentence():
     corrected = corrected_for_frequency(log_probs, log_marginal(log_probs))
     assert corrected[0].argmax() == 1
     assert corrected[1].argmax() == 0
-    assert math.isclose(float(corrected[0, 0]), 0.0, abs_tol=1e-9)
+    assert math.isclose(float(corrected[0, 0]), 0.0, abs_tol=1e-6)

@@ -93,4 +93,4 @@ def corrected_for_frequency(log_probs: Tensor, marginal: Tensor) -> Tensor:
 
     Without it short and common sentences would win for every image. It ranks as p(I | w) does.
     """
-    return log_probs.double() - marginal
+    return log_probs - marginal.to(log_probs.dtype)
