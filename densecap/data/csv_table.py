@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from densecap.data.reader import NO_SPLIT, Reader
-from densecap.data.splits import find_splits, read_splits, seeded_splits
+from densecap.data.splits import SPLIT_NAMES, find_splits, read_splits, seeded_splits
 from densecap.errors import UserError
 from densecap.structures import ImageRecord
 
@@ -38,7 +38,6 @@ _COLUMNS = {
     "height": ("height", "h"),
 }
 _BOX_COLUMNS = ("x", "y", "width", "height")
-_SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val", "test": "test"}
 
 Box = tuple[float, float, float, float]
 WHOLE_IMAGE: Box = (0.0, 0.0, math.inf, math.inf)
@@ -102,10 +101,10 @@ class CsvTable(Reader):
             name, split = row["image"], row.get("split", "").lower()
             if not name:
                 raise UserError(f"{self.table}, line {line}: the image column is empty")
-            if "split" in row and split not in _SPLIT_NAMES:
+            if "split" in row and split not in SPLIT_NAMES:
                 raise UserError(f"{self.table}, line {line}: the split is train, val or test, got {row['split']!r}")
-            image = images.setdefault(name, _Image(_SPLIT_NAMES.get(split, "")))
-            if image.split != _SPLIT_NAMES.get(split, ""):
+            image = images.setdefault(name, _Image(SPLIT_NAMES.get(split, "")))
+            if image.split != SPLIT_NAMES.get(split, ""):
                 raise UserError(f"{self.table}, line {line}: {name} is in {image.split} above and in {split} here")
             image.boxes.append(self._box(line, row))
             image.captions.append(row["caption"])

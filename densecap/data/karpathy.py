@@ -16,7 +16,8 @@ from densecap.data import flickr8k, flickr30k
 from densecap.data.coco_images import coco_id, find_images
 from densecap.data.flickr_captions import photo_id, photos_in
 from densecap.data.karpathy_json import KarpathyImage, karpathy_images
-from densecap.data.split_lists import SPLIT_NAMES, Canonical, SplitList, read_split_list
+from densecap.data.split_lists import Canonical, SplitList, read_split_list
+from densecap.data.splits import SPLIT_NAMES
 from densecap.data.text_files import read_json
 from densecap.data.whole_images import CaptionedImage, WholeImages
 from densecap.errors import UserError

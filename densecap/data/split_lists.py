@@ -22,22 +22,12 @@ from typing import Any
 from densecap.data.hdf5 import SPLITS
 from densecap.data.karpathy_json import is_karpathy, karpathy_images
 from densecap.data.pickled_splits import read_pickled_splits
-from densecap.data.splits import read_splits
+from densecap.data.splits import SPLIT_NAMES, read_splits
 from densecap.data.text_files import read_json, read_text
 from densecap.errors import UserError
 
 Canonical = Callable[[str], str]
 
-#: What a split is called, to what it is called here.
-SPLIT_NAMES = {
-    "train": "train",
-    "restval": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-}
 _IN_FILE_NAME = re.compile(r"(?<![a-z])(train|val|dev|test)")
 _FORMS = 'JSON {"train": [ids], "val": [...], "test": [...]}, Karpathy\'s dataset_*.json, lines "split/NAME.jpg", or a '
 _FORMS += "folder with train.txt, val.txt and test.txt"

@@ -14,6 +14,17 @@ from densecap.errors import UserError
 #: The split list published with DenseCap: 77,398 / 5,000 / 5,000 Visual Genome image ids.
 DENSECAP_SPLITS_SHA256 = "b8994337972228a57a401f63c5cc7f10b13f4b87261483222185968ef04f4742"
 
+#: What a split is called, to what it is called here; "restval" is Karpathy's word for more of COCO's training images.
+SPLIT_NAMES = {
+    "train": "train",
+    "restval": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+}
+
 #: Names under which a split list is looked for in the root of a data set.
 SPLIT_FILES = ("splits.json", "densecap_splits.json")
 
