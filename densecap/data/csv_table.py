@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from densecap.data.reader import NO_SPLIT, Reader
+from densecap.data.reader import NO_SPLIT, WHOLE_IMAGE, Reader
 from densecap.data.splits import SPLIT_NAMES, find_splits, read_splits, seeded_splits
 from densecap.errors import UserError
 from densecap.structures import ImageRecord
@@ -40,7 +40,6 @@ _COLUMNS = {
 _BOX_COLUMNS = ("x", "y", "width", "height")
 
 Box = tuple[float, float, float, float]
-WHOLE_IMAGE: Box = (0.0, 0.0, math.inf, math.inf)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ Tally = Counter[tuple[str, str]]
 
 #: The reason for leaving out an image that belongs to no split.
 NO_SPLIT = "in no split"
+
+#: The box of a caption of the whole image, whatever its size.
+WHOLE_IMAGE = (0.0, 0.0, math.inf, math.inf)
 
 
 class Reader:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from densecap.data.csv_table import WHOLE_IMAGE
-from densecap.data.reader import NO_SPLIT, Reader
+from densecap.data.reader import NO_SPLIT, WHOLE_IMAGE, Reader
 from densecap.data.split_lists import SplitList
 from densecap.errors import UserError
 from densecap.structures import ImageRecord
