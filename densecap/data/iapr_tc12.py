@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from densecap.data.split_lists import SplitList, first_words, read_split_list
+from densecap.data.split_lists import SplitList, read_list_files, read_split_list
 from densecap.data.whole_images import CaptionedImage, WholeImages
 from densecap.errors import UserError
 from densecap.structures import ImageRecord
@@ -97,14 +97,7 @@ class IaprTc12(WholeImages):
         return found
 
     def _read_lists(self) -> SplitList | None:
-        if not self.list_files:
-            return None
-        splits: dict[str, str] = {}
-        for split, path in self.list_files.items():
-            for image_id in map(number_of, first_words(path)):
-                if splits.setdefault(image_id, split) != split:
-                    raise UserError(f"{path} lists image {image_id}, which is in the other list too")
-        return SplitList("the published lists", splits, tuple(self.list_files.values()))
+        return read_list_files(self.list_files, number_of, "the published lists") if self.list_files else None
 
     def _drawn(self, image_ids: list[str]) -> SplitList:
         """Training and test images of the published numbers, or in their proportion where there are fewer."""
