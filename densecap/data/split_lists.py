@@ -22,7 +22,7 @@ from typing import Any
 from densecap.data.hdf5 import SPLITS
 from densecap.data.karpathy_json import is_karpathy, karpathy_images
 from densecap.data.pickled_splits import read_pickled_splits
-from densecap.data.splits import SPLIT_NAMES, read_splits
+from densecap.data.splits import SPLIT_NAMES, splits_of_lists
 from densecap.data.text_files import read_json, read_text
 from densecap.errors import UserError
 
@@ -95,7 +95,7 @@ def _json_pairs(path: Path) -> Iterable[tuple[str, str]]:
         return [(image.name, image.split) for image in karpathy_images(value, path)]
     if isinstance(value, dict) and value and all(isinstance(split, str) for split in value.values()):
         return value.items()
-    return read_splits(path).items()
+    return splits_of_lists(value, path).items()
 
 
 def _line_pairs(path: Path) -> Iterable[tuple[str, str]]:

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from densecap.data.hdf5 import SPLITS
 from densecap.errors import UserError
@@ -56,6 +57,11 @@ def read_splits(path: Path) -> dict[str, str]:
         raise UserError(
             f"{path} is not JSON: a list of splits is an object with the lists train, val and test"
         ) from None
+    return splits_of_lists(lists, path)
+
+
+def splits_of_lists(lists: Any, path: Path) -> dict[str, str]:
+    """The same from the value in the JSON file ``path``."""
     if not isinstance(lists, dict) or not all(isinstance(lists.get(split, []), list) for split in SPLITS):
         raise UserError(f"{path} is no list of splits: it has to be an object with the lists train, val and test")
     if not lists.get("train"):
