@@ -28,7 +28,7 @@ def coco_split_list(root: Path, choice: str, splits: str | Path | None) -> Split
         return karpathys_pair(given) or read_split_list(given, coco_id)
     if choice == "official":
         return None
-    folders = [folder for folder in (root, *(root / name for name in ("annotations", "splits", "karpathy")))]
+    folders = (root, *(root / name for name in ("annotations", "splits", "karpathy")))
     for path in (folder / name for folder in folders for name in NAMES[choice]):
         if path.is_file():
             return read_split_list(path, coco_id)
