@@ -146,12 +146,17 @@ def _with_backbone(weights: dict[str, torch.Tensor], model: Captioner) -> dict[s
     return weights | {f"backbone.{name}": value for name, value in model.backbone.state_dict().items()}
 
 
+def _saved(folder: Path, name: str) -> list[Path]:
+    """Checkpoints of that name in the folder itself, which may be a run's own ``checkpoints``, and in runs below it."""
+    return [*folder.glob(f"{name}.ckpt"), *folder.glob(f"**/checkpoints/{name}.ckpt")]
+
+
 def newest(outputs: str | Path, name: str | None = None) -> Path | None:
     """A checkpoint of the run under the outputs folder that saved one last, or None: its best, else its last.
 
     ``name`` asks for ``best`` or ``last`` alone.
     """
     names = [name] if name else ["best", "last"]
-    found = [path for each in names for path in Path(outputs).glob(f"**/checkpoints/{each}.ckpt") if path.is_file()]
+    found = [path for each in names for path in _saved(Path(outputs), each) if path.is_file()]
     latest = max(found, key=lambda path: (path.stat().st_mtime, str(path)), default=None)
     return latest and min((path for path in found if path.parent == latest.parent), key=lambda p: names.index(p.stem))

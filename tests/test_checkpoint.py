@@ -38,3 +38,6 @@ def test_the_newest_best(tmp_path):
     assert checkpoint.newest(tmp_path, "last").parts[-3:] == ("three", "checkpoints", "last.ckpt")
     assert checkpoint.newest(tmp_path).parts[-3:] == ("three", "checkpoints", "best.ckpt")  # of the newest run
     assert checkpoint.newest(tmp_path, "best").parts[-3] == "one"
+    assert (
+        checkpoint.newest(tmp_path / "train" / "one" / "checkpoints").name == "best.ckpt"
+    )  # the inner folder is one, too

@@ -29,7 +29,7 @@ from densecap.benchmark.prediction_parts import PredictionParts
 from densecap.benchmark.timing import measure
 from densecap.benchmark.training_parts import TrainingParts
 from densecap.builder import build
-from densecap.commands.predict import choose_device
+from densecap.commands.trained_model import choose_device
 from densecap.data.images import read_image
 from densecap.errors import UserError
 from densecap.models.dense_captioner import DenseCaptioner

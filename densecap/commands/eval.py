@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 
-from densecap.commands.fresh_folder import make_fresh_folder, typed, typed_keys
+from densecap.commands.fresh_folder import typed_keys
 from densecap.commands.preprocess import prepare
-from densecap.commands.run_record import write_run_record
+from densecap.commands.run_record import output_folder
 from densecap.data.hdf5 import RegionFile
 from densecap.errors import UserError
 from densecap.evaluation.figures import Choice
@@ -51,14 +51,14 @@ def run(cfg: DictConfig) -> int:
             predicted = read_predictions(Path(str(given)).expanduser())
             console.print(f"{predicted.path} is read as {predicted.format}")
             inputs = Inputs(_truth(cfg, console), predicted, strict=bool(cfg.check_coordinates))
-            folder = _folder(cfg)
+            folder = output_folder(cfg)
         else:
             from densecap.commands.eval_model import find_model, run_on_split, suited_choice
 
             model = find_model(cfg, console)
             truth = _truth(cfg, console)
             choice = suited_choice(model, truth, choice)
-            folder = _folder(cfg)
+            folder = output_folder(cfg)
             outcome = run_on_split(cfg, model, truth, choice, folder, console)
             if outcome is None:
                 return 130
@@ -88,16 +88,6 @@ def _choice(cfg: DictConfig) -> Choice:
 def _truth(cfg: DictConfig, console: Console) -> Truth:
     """The split, from the prepared file, which is made first when it is missing."""
     return Truth(RegionFile(prepare(cfg.data, console=console)), str(cfg.split), cfg.max_images)
-
-
-def _folder(cfg: DictConfig) -> Path:
-    folder = Path(str(cfg.output.dir)).expanduser()
-    if typed("output.dir"):
-        folder.mkdir(parents=True, exist_ok=True)
-    else:
-        folder = make_fresh_folder(folder)
-        write_run_record(folder, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
-    return folder
 
 
 def _write(evaluation: Evaluation, folder: Path) -> None:

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig
 from rich.console import Console
 
@@ -14,14 +13,14 @@ from densecap.builder import build
 from densecap.checkpoint import LoadedModel
 from densecap.commands import reranking
 from densecap.commands.eval_retrieval import retrieval_on_split
-from densecap.commands.predict import choose_device, load_model, model_card, positive, typed_settings
 from densecap.commands.progress import model_progress
+from densecap.commands.trained_model import choose_device, enough_memory, load_model, model_card, prepare_model
 from densecap.data.training_images import overlap_warning, seen_in_training
 from densecap.errors import UserError
 from densecap.evaluation.figures import Choice
 from densecap.evaluation.formats.table import read_predictions
 from densecap.evaluation.joining import counted
-from densecap.evaluation.model_pass import Wanted, run_model
+from densecap.evaluation.model_pass import ModelFigures, Wanted, run_model
 from densecap.evaluation.reranked import RerankedWriter
 from densecap.evaluation.scoring import Inputs
 from densecap.evaluation.truth import Truth
@@ -46,19 +45,13 @@ class ReadyModel:
 def find_model(cfg: DictConfig, console: Console) -> ReadyModel:
     """Errors: UserError for a checkpoint, a device or a setting that cannot be used."""
     device = choose_device(cfg.get("device") or "auto")
-    batch_size = positive(cfg, "batch_size")
-    loaded = load_model(cfg, console)
-    model = loaded.model.to(device)
-    if cfg.get("image_size"):
-        model.image_size = positive(cfg, "image_size")
-    detection = typed_settings(cfg, "detection", model.detection)
-    generation = reranking.with_hypotheses(cfg, typed_settings(cfg, "generation", model.generation))
-    wanted = _wanted(cfg, detection, generation)
+    trained = prepare_model(cfg, device, lambda: load_model(cfg, console))
+    wanted = _wanted(cfg, trained.detection, reranking.with_hypotheses(cfg, trained.generation))
     if "retrieval" in cfg.metric:
         build(cfg.metric.retrieval)  # so that a mistake in it is told at once
-    if not model.finds_boxes:
+    if not trained.loaded.model.finds_boxes:
         wanted.proposal_recall = None
-    return ReadyModel(loaded, wanted, batch_size)
+    return ReadyModel(trained.loaded, wanted, trained.batch_size)
 
 
 def suited_choice(ready: ReadyModel, truth: Truth, choice: Choice) -> Choice:
@@ -91,40 +84,12 @@ def run_on_split(
     if loaded.data_name != truth.name:
         console.print(f"the model was trained on {loaded.data_name}, it is evaluated on {truth.name}")
     writers = _writers(cfg, ready, truth, choice, folder, console)
-    start, done = time.perf_counter(), 0
-    figures = None
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        progress.advance(bar, count)
-
-    try:
-        with model_progress(console) as progress:
-            bar = progress.add_task("describing", total=len(truth.images))
-            figures = run_model(loaded.model, truth, wanted, dict(writers), ready.batch_size, advance)
-    except KeyboardInterrupt:
-        console.print(f"interrupted after {done} of {len(truth.images)} images; what was done is kept in {folder}")
-    except torch.OutOfMemoryError as error:
-        _discard(writers)
-        raise UserError(
-            f"the device has too little memory for {ready.batch_size} images at once: give batch_size=1, fewer "
-            "detection.max_proposals, or device=cpu"
-        ) from error
-    except BaseException:
-        _discard(writers)
-        raise
-    if figures is not None and reranking.is_asked_for(cfg):
-        console.print(f"choosing captions: rerank={cfg.rerank.name}")
-    seconds = time.perf_counter() - start
-    timing = {"images": done, "seconds": round(seconds, 3), "images_per_second": round(done / seconds, 3)}
-    for writer in writers.values():
-        writer.close({"complete": figures is not None, "errors": [], "timing": timing})
-    if figures is None:
+    described = _describe(ready, truth, writers, folder, console)
+    if described is None:
         return None
-    console.print(f"described {counted(done, 'image')} in {seconds:.1f} s, {done / seconds:.2f} images/s")
+    figures, rate = described
     files = {name: read_predictions(folder / FILES[name]) for name in writers}
-    report = {**figures.to_json(wanted), "images_per_second": timing["images_per_second"]}
+    report = {**figures.to_json(wanted), "images_per_second": rate}
     if choice.asks("retrieval") and isinstance(loaded.model, ImageCaptioner):
         try:
             report["retrieval"] = retrieval_on_split(cfg, loaded, truth, console)
@@ -133,6 +98,37 @@ def run_on_split(
             return None
     predicted = files.get("predicted") or files.get("images") or files["truth"]
     return Inputs(truth, predicted, files.get("truth"), report, strict=False, warnings=overlap_warnings(loaded, truth))
+
+
+def _describe(
+    ready: ReadyModel, truth: Truth, writers: dict[str, Writer], folder: Path, console: Console
+) -> tuple[ModelFigures, float] | None:
+    """Fill the writers and close them: the figures that need the model, and images a second; None after Ctrl-C."""
+    start, done, figures = time.perf_counter(), 0, None
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        progress.advance(bar, count)
+
+    try:
+        with model_progress(console) as progress, enough_memory(ready.batch_size):
+            bar = progress.add_task("describing", total=len(truth.images))
+            figures = run_model(ready.loaded.model, truth, ready.wanted, dict(writers), ready.batch_size, advance)
+    except KeyboardInterrupt:
+        console.print(f"interrupted after {done} of {len(truth.images)} images; what was done is kept in {folder}")
+    except BaseException:
+        _discard(writers)
+        raise
+    seconds = time.perf_counter() - start
+    rate = round(done / seconds, 3)
+    timing = {"images": done, "seconds": round(seconds, 3), "images_per_second": rate}
+    for writer in writers.values():
+        writer.close({"complete": figures is not None, "errors": [], "timing": timing})
+    if figures is None:
+        return None
+    console.print(f"described {counted(done, 'image')} in {seconds:.1f} s, {done / seconds:.2f} images/s")
+    return figures, rate
 
 
 def _writers(
@@ -146,6 +142,7 @@ def _writers(
         return {name: JsonWriter(folder / FILES[name], card) for name in names}
     if names != ("images",):
         reranking.check_needs_no_images(cfg)
+    console.print(f"of the captions of each image rerank={cfg.rerank.name} will choose one")
     card["config"]["rerank"] = reranking.settings_of(cfg)
     reranker = reranking.make_reranker(cfg, loaded, truth.region_file, console)
     features = reranking.stored_features(cfg, loaded, truth.region_file)

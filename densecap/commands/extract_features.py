@@ -20,9 +20,9 @@ from rich.console import Console
 from densecap import checkpoint
 from densecap.builder import build
 from densecap.commands.fresh_folder import typed_keys
-from densecap.commands.predict import choose_device, find_checkpoint, positive, typed_settings
 from densecap.commands.preprocess import prepare
 from densecap.commands.progress import model_progress
+from densecap.commands.trained_model import choose_device, enough_memory, find_checkpoint, positive, typed_settings
 from densecap.data.folder_lock import folder_lock
 from densecap.data.hdf5 import RegionFile
 from densecap.data.splits import sha256_of_file
@@ -163,7 +163,7 @@ def _make(output: Path, job: Job, source: RegionFile, batch_size: int, console: 
     parts = Parts(output.with_name(f"{output.name}.parts"), job.recipe)
     start, counts = time.perf_counter(), {True: 0, False: 0}
     try:
-        with model_progress(console) as progress:
+        with model_progress(console) as progress, enough_memory(batch_size):
             bar = progress.add_task("extracting", total=len(source))
 
             def advance(count: int, was_there: bool) -> None:
@@ -175,8 +175,6 @@ def _make(output: Path, job: Job, source: RegionFile, batch_size: int, console: 
     except KeyboardInterrupt:
         console.print(f"interrupted: what is done is kept in {parts.folder}, the same command goes on from there")
         return 130
-    except torch.OutOfMemoryError as error:
-        raise UserError("the device has too little memory: give a smaller batch_size, or device=cpu") from error
     parts.remove()
     if counts[True]:
         console.print(f"{counts[True]:,} images were there from an earlier run")

@@ -12,6 +12,9 @@ from typing import Any
 
 import yaml
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from densecap.commands.fresh_folder import make_fresh_folder, typed
 
 PACKAGES = (
     "densecap",
@@ -29,6 +32,17 @@ PACKAGES = (
 def run_folder() -> Path:
     """The folder of this run, which Hydra made."""
     return Path(HydraConfig.get().runtime.output_dir)
+
+
+def output_folder(cfg: DictConfig) -> Path:
+    """The folder ``output.dir`` if that was typed, else a fresh one beside it, with the record of this run."""
+    folder = Path(str(cfg.output.dir)).expanduser()
+    if typed("output.dir"):
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    folder = make_fresh_folder(folder)
+    write_run_record(folder, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+    return folder
 
 
 def write_run_record(folder: Path, config: dict[str, Any]) -> None:

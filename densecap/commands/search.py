@@ -12,16 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
 from densecap import checkpoint
 from densecap.checkpoint import LoadedModel
-from densecap.commands.fresh_folder import make_fresh_folder, typed
-from densecap.commands.predict import choose_device, load_model, model_card, positive, typed_settings
 from densecap.commands.progress import model_progress
-from densecap.commands.run_record import write_run_record
+from densecap.commands.run_record import output_folder
+from densecap.commands.trained_model import choose_device, load_model, model_card, positive, prepare_model
 from densecap.data.folder_lock import folder_lock
 from densecap.data.splits import sha256_of_file
 from densecap.errors import UserError
@@ -54,21 +53,19 @@ def run(cfg: DictConfig) -> int:
 
 def _build(cfg: DictConfig, folder: Path, console: Console) -> tuple[LoadedModel, int]:
     source = cfg.source if isinstance(cfg.source, str) else [str(item) for item in cfg.source]
-    paths, batch_size, most = resolve_sources(source), positive(cfg, "batch_size"), positive(cfg, "max_regions")
+    paths, most = resolve_sources(source), positive(cfg, "max_regions")
     device = choose_device(cfg.get("device") or "auto")
     known = RegionIndex.open(folder) if not cfg.get("ckpt") and (folder / "index.json").exists() else None
-    loaded = load_model(cfg, console) if known is None else _model_of(cfg, known)
-    model = loaded.model.to(device)
-    if cfg.get("image_size"):
-        model.image_size = positive(cfg, "image_size")
-    detection = with_most_regions(typed_settings(cfg, "detection", model.detection), most)
-    generation = typed_settings(cfg, "generation", model.generation)
-    index = RegionIndex.open_or_create(folder, model_card(loaded, detection, generation), most)
+    trained = prepare_model(cfg, device, lambda: _model_of(cfg, known) if known else load_model(cfg, console))
+    loaded = trained.loaded
+    detection = with_most_regions(trained.detection, most)
+    describer = Describer(loaded.model, detection, trained.generation)
+    index = RegionIndex.open_or_create(folder, model_card(loaded, detection, trained.generation), most)
     with folder_lock(folder, lambda: console.print(f"waiting for another process in {folder}")):
         waiting = not_yet_indexed(index, paths)
         if len(waiting) < len(paths):
             console.print(f"{len(paths) - len(waiting):,} of {len(paths):,} photos are in {folder} already")
-        return loaded, _add(index, Describer(model, detection, generation), waiting, batch_size, console)
+        return loaded, _add(index, describer, waiting, trained.batch_size, console)
 
 
 def _add(index: RegionIndex, describer: Describer, paths: Sequence[Path], batch_size: int, console: Console) -> int:
@@ -112,23 +109,13 @@ def _search(cfg: DictConfig, folder: Path, loaded: LoadedModel, console: Console
         found = search_index(index, model.decoder, query.tokens, top, lambda count: progress.advance(bar, count))
     if not found:
         raise UserError(f"no photo in {folder} has a region: add photos with source=FOLDER")
-    target = _output(cfg)
+    target = output_folder(cfg)
     _write_results(target / "results.json", query, index, found)
     gone = write_sheet(target / "sheet.jpg", found, query.phrases)
     Console(highlight=False, markup=False).print(results_table(found, query.phrases))
     if gone:
         console.print(f"{len(gone)} of these photos can no longer be read, first: {gone[0]}")
     console.print(f"written to {target}: {', '.join(sorted(path.name for path in target.iterdir()))}")
-
-
-def _output(cfg: DictConfig) -> Path:
-    folder = Path(str(cfg.output.dir)).expanduser()
-    if typed("output.dir"):
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-    folder = make_fresh_folder(folder)
-    write_run_record(folder, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
-    return folder
 
 
 def _write_results(path: Path, query: Query, index: RegionIndex, found: Sequence[FoundImage]) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from densecap import checkpoint
 from densecap.checkpoint import LoadedModel
 from densecap.commands import predict
+from densecap.commands.trained_model import HydraConfig, choose_device, typed_settings
 from densecap.errors import UserError
 from densecap.models.settings import DetectionSettings
 from densecap.structures import RegionPrediction
@@ -130,20 +131,20 @@ def test_only_what_was_typed_replaces_the_checkpoints_settings(monkeypatch: pyte
     )
     trained = DetectionSettings(max_proposals=77, max_detections=5)
     hydra = SimpleNamespace(overrides=SimpleNamespace(task=["source=a", "detection.max_detections=null"]))
-    monkeypatch.setattr(predict.HydraConfig, "initialized", staticmethod(lambda: True))
-    monkeypatch.setattr(predict.HydraConfig, "get", staticmethod(lambda: hydra))
-    assert predict.typed_settings(cfg, "detection", trained) == DetectionSettings(max_proposals=77, max_detections=None)
+    monkeypatch.setattr(HydraConfig, "initialized", staticmethod(lambda: True))
+    monkeypatch.setattr(HydraConfig, "get", staticmethod(lambda: hydra))
+    assert typed_settings(cfg, "detection", trained) == DetectionSettings(max_proposals=77, max_detections=None)
     hydra.overrides.task = ["detection=default"]
-    assert predict.typed_settings(cfg, "detection", trained) == DetectionSettings(max_proposals=300, final_nms_iou=0.9)
+    assert typed_settings(cfg, "detection", trained) == DetectionSettings(max_proposals=300, final_nms_iou=0.9)
     hydra.overrides.task = []
-    assert predict.typed_settings(cfg, "detection", trained) == trained
+    assert typed_settings(cfg, "detection", trained) == trained
 
 
 def test_a_folder_that_was_not_asked_for_is_a_new_one(model: FakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
     photos("p/a.png")
     hydra = SimpleNamespace(overrides=SimpleNamespace(task=["source=p"]))
-    monkeypatch.setattr(predict.HydraConfig, "initialized", staticmethod(lambda: True))
-    monkeypatch.setattr(predict.HydraConfig, "get", staticmethod(lambda: hydra))
+    monkeypatch.setattr(HydraConfig, "initialized", staticmethod(lambda: True))
+    monkeypatch.setattr(HydraConfig, "get", staticmethod(lambda: hydra))
     assert predict.run(config()) == predict.run(config()) == 0
     written = {"predictions.json", "images", "config.yaml", "run.json"}
     assert {path.name for path in Path("out").iterdir()} == written
@@ -156,7 +157,7 @@ def test_a_folder_that_was_not_asked_for_is_a_new_one(model: FakeModel, monkeypa
 def test_from_a_script_every_value_given_counts() -> None:
     cfg = OmegaConf.create({"detection": {"max_proposals": 300, "max_detections": None}})
     trained = DetectionSettings(max_proposals=77, max_detections=5)
-    assert predict.typed_settings(cfg, "detection", trained) == DetectionSettings(max_proposals=300, max_detections=5)
+    assert typed_settings(cfg, "detection", trained) == DetectionSettings(max_proposals=300, max_detections=5)
 
 
 @pytest.mark.parametrize(
@@ -180,8 +181,8 @@ def test_mistakes_are_one_sentence(model: FakeModel, changes: dict[str, str], wo
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_a_gpu_that_is_not_there() -> None:
     with pytest.raises(UserError, match="device=cuda cannot be used here"):
-        predict.choose_device("cuda")
-    assert predict.choose_device("auto") == torch.device("cpu")
+        choose_device("cuda")
+    assert choose_device("auto") == torch.device("cpu")
 
 
 def test_a_closed_pipe_ends_quietly(model: FakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
