@@ -15,20 +15,15 @@ from densecap.metrics.retrieval_settings import RetrievalSettings
 from densecap.models.decoders.base import Decoder
 from densecap.models.retrieval.pairs import Report, corrected_for_frequency, log_marginal, pair_log_probs
 from densecap.text.cleaning import clean_words
+from densecap.text.token_matrix import token_matrix
 from densecap.text.vocabulary import Vocabulary
 
 
 def split_sentences(truth: Truth, vocabulary: Vocabulary, max_length: int | None) -> tuple[Tensor, list[int]]:
     """Tokens (S, T) of all sentences of the split, cut at ``max_length`` words, and whose image each is of."""
-    rows = [
-        (place, vocabulary.encode(clean_words(text))[:max_length])
-        for place, image in enumerate(truth.images)
-        for text in image.captions
-    ]
-    tokens = torch.zeros(len(rows), max((len(words) for _, words in rows), default=0), dtype=torch.int64)
-    for own, (_, words) in zip(tokens, rows):
-        own[: len(words)] = torch.tensor(words, dtype=torch.int64)
-    return tokens, [place for place, _ in rows]
+    captions = [(place, text) for place, image in enumerate(truth.images) for text in image.captions]
+    tokens = token_matrix([vocabulary.encode(clean_words(text))[:max_length] for _, text in captions])
+    return tokens, [place for place, _ in captions]
 
 
 def drawn_for_marginal(truth: Truth, settings: RetrievalSettings) -> list[int]:

@@ -24,6 +24,7 @@ from densecap.models.inference import (
 from densecap.models.settings import DetectionSettings
 from densecap.ops.whole_boxes import is_whole, whole_boxes
 from densecap.structures import RegionPrediction
+from densecap.text.token_matrix import token_matrix
 
 
 class Seen:
@@ -57,10 +58,7 @@ class Seen:
         """Negative log-likelihood (N,) of true captions, word ids, for the boxes; and their tokens (N,), END too."""
         most = self.model.decoder.max_length
         rows = [list(caption)[:most] for caption in captions]
-        tokens = torch.zeros(len(rows), max(map(len, rows), default=0), dtype=torch.int64)
-        for place, row in zip(tokens, rows):
-            place[: len(row)] = torch.tensor(row, dtype=torch.int64)
-        losses = self.model.decoder.loss(self.codes(boxes), tokens.to(self.device))
+        losses = self.model.decoder.loss(self.codes(boxes), token_matrix(rows).to(self.device))
         return losses.double().cpu(), torch.tensor([len(row) + 1 for row in rows])
 
     def _logits(self, codes: Tensor) -> Tensor:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-import torch
 from torch import Tensor
 
 from densecap.errors import UserError
 from densecap.text.cleaning import clean_words
+from densecap.text.token_matrix import token_matrix
 from densecap.text.vocabulary import Vocabulary
 
 #: Parts a question into phrases, each about a region of its own.
@@ -46,10 +46,7 @@ def read_query(text: str, vocabulary: Vocabulary, max_length: int | None = None)
         rows.append(vocabulary.encode(known))
     if not rows:
         raise UserError('query is empty: say what to look for, as in query="a red car"')
-    tokens = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.int64)
-    for place, row in zip(tokens, rows):
-        place[: len(row)] = torch.tensor(row)
-    return Query(phrases, tokens, list(dict.fromkeys(unknown)))
+    return Query(phrases, token_matrix(rows), list(dict.fromkeys(unknown)))
 
 
 def _nearest(words: list[str], vocabulary: Vocabulary) -> str:
