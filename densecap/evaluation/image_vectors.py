@@ -10,7 +10,7 @@ from torch import Tensor
 
 from densecap.checkpoint import LoadedModel
 from densecap.data.hdf5 import RegionFile
-from densecap.data.images import decode_image
+from densecap.data.stored_pictures import stored_pictures
 from densecap.errors import UserError
 from densecap.models.backbones.precomputed import Precomputed
 from densecap.models.feature_recipe import digest_of_weights
@@ -38,11 +38,9 @@ class ImageVectors:
             found = self.file.lookup([self.source.ids[row] for row in rows])
             return self.model.scaling(found.to(self.model.device))
         parts = [torch.zeros(0, self.model.decoder.feature_dim, device=self.model.device)]
-        for start in range(0, len(rows), self.batch_size):
-            own = rows[start : start + self.batch_size]
-            pictures = [decode_image(self.source.image_bytes(row), self.source.files[row]) for row in own]
+        for batch, pictures in stored_pictures(self.source, rows, self.batch_size):
             parts.append(self.model.image_features(pictures).float())
-            advance(len(own))
+            advance(len(batch))
         return torch.cat(parts)
 
     def _trained_on(self, loaded: LoadedModel) -> Precomputed | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from densecap.data.images import decode_image
+from densecap.data.stored_pictures import stored_pictures
 from densecap.evaluation.seen import SeenPictures, SeenWholes
 from densecap.evaluation.truth import Truth, TruthImage
 from densecap.metrics.dense_modules import ProposalRecallMetric
@@ -90,20 +89,10 @@ def run_model(
 
 
 def _batches(truth: Truth, batch_size: int) -> Iterator[tuple[list[TruthImage], list[Tensor]]]:
-    """Images with their pictures (3, H, W), the next batch decoded beside the model."""
-    images = list(truth.images)
-    parts = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
-
-    def decoded(part: Sequence[TruthImage]) -> list[Tensor]:
-        return [decode_image(truth.region_file.image_bytes(image.index), image.file) for image in part]
-
-    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
-        waiting = [pool.submit(decoded, part) for part in parts[:2]]
-        for number, part in enumerate(parts):
-            pictures = waiting.pop(0).result()
-            if number + 2 < len(parts):
-                waiting.append(pool.submit(decoded, parts[number + 2]))
-            yield part, pictures
+    """Images with their pictures (3, H, W)."""
+    images = {image.index: image for image in truth.images}
+    for rows, pictures in stored_pictures(truth.region_file, list(images), batch_size):
+        yield [images[row] for row in rows], pictures
 
 
 def _scale(image: TruthImage, picture: Tensor) -> Tensor:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from densecap.data.hdf5 import RegionFile
-from densecap.data.images import decode_image
+from densecap.data.stored_pictures import stored_pictures
 from densecap.features.parts import PART_SIZE, Arrays, Parts
 from densecap.models.backbones.base import Backbone
 from densecap.models.box_encoding import encode_images
@@ -83,25 +82,9 @@ def run(
             advance(len(rows), True)
             continue
         done = []
-        for pictures, sizes in _batches(source, rows, batch_size):
+        for batch, pictures in stored_pictures(source, rows, batch_size):
+            sizes = [(int(height), int(width)) for height, width in source.original_sizes[list(batch)]]
             done.append(extract(pictures, sizes))
             advance(len(pictures), False)
         parts.put(index, {name: np.concatenate([arrays[name] for arrays in done]) for name in done[0]})
     return count
-
-
-def _batches(
-    source: RegionFile, rows: Sequence[int], batch_size: int
-) -> Iterator[tuple[list[Tensor], list[tuple[int, int]]]]:
-    def decoded(chosen: Sequence[int]) -> tuple[list[Tensor], list[tuple[int, int]]]:
-        pictures = [decode_image(source.image_bytes(row), source.files[row]) for row in chosen]
-        return pictures, [(int(height), int(width)) for height, width in source.original_sizes[list(chosen)]]
-
-    chosen = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    with ThreadPoolExecutor(1, thread_name_prefix="decode") as pool:
-        waiting: Future | None = pool.submit(decoded, chosen[0])
-        for number in range(len(chosen)):
-            assert waiting is not None
-            batch = waiting.result()
-            waiting = pool.submit(decoded, chosen[number + 1]) if number + 1 < len(chosen) else None
-            yield batch
