@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 from torchvision.models import VGG16_Weights
 
-from densecap.models.backbones.base import Backbone
+from densecap.models.backbones.classifier import ClassifierBackbone, fc6_and_fc7
 from densecap.models.backbones.geometry import receptive_field_level, window_layers
 from densecap.models.backbones.initialization import initialize_from_scratch
 from densecap.models.backbones.weights import check_finite, load_weights, name_features, read_state
@@ -20,13 +18,15 @@ CONFIGURATION = (64, 64, None, 128, 128, None, 256, 256, 256, None, 512, 512, 51
 STEM_LAYERS = 10
 
 
-class VGG16(Backbone):
+class VGG16(ClassifierBackbone):
     """(B, 3, H, W) -> one map (B, 512, h, w) of stride 16, h and w being H and W halved four times, rounded up.
 
     Parameters are named as in torchvision, so its weights and those converted from Caffe fit. ``weights`` is
     "imagenet", the path of a local file (the whole network or its features alone) or None; ``trainable`` fine-tunes
     conv3_1 to conv5_3. With ``classifier`` fc6 and fc7 are kept, and ``image_features`` is fc7 after its ReLU.
     """
+
+    pool5 = (2, 2, 7)
 
     def __init__(
         self,
@@ -48,20 +48,6 @@ class VGG16(Backbone):
         else:
             load_weights(self, weights, VGG16_Weights.IMAGENET1K_V1, torchvision.models.vgg16, ("classifier.",))
         self.complete(weights is not None, trainable)
-
-    def forward(self, images: Tensor) -> tuple[Tensor]:
-        return (self.features(self.normalize(images)),)
-
-    @property
-    def feature_dim(self) -> int:
-        return 4096 if self.classifier is not None else self.pooled_dim(self.out_channels)
-
-    def image_features(self, images: Tensor) -> Tensor:
-        (features,) = self(images)
-        if self.classifier is None:
-            return self.pool_image(features)
-        pooled = F.adaptive_avg_pool2d(F.max_pool2d(features, 2), 7)  # (B, 512, 7, 7), only pool5 when S = 224
-        return self.classifier(pooled.contiguous().flatten(1))  # (B, 4096)
 
     def recognition_weights(self) -> dict[str, Tensor] | None:
         """fc6 (4096, 512 * 7 * 7, channels first) and fc7 (4096, 4096) of the pretrained classifier.
@@ -96,5 +82,5 @@ def feature_layers() -> nn.Sequential:
 
 def classifier_layers() -> nn.Sequential:
     """fc6 and fc7 at torchvision's places, not yet initialised, without its dropout: the features are wanted whole."""
-    fc6, fc7 = (skip_init(nn.Linear, width, 4096) for width in (512 * 7 * 7, 4096))  # 120 million values
+    fc6, fc7 = fc6_and_fc7(512 * 7 * 7)  # 120 million values
     return nn.Sequential(fc6, nn.ReLU(inplace=True), nn.Identity(), fc7, nn.ReLU(inplace=True))
