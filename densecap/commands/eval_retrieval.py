@@ -17,7 +17,6 @@ from densecap.evaluation.retrieval import drawn_for_marginal, retrieval_figures,
 from densecap.evaluation.truth import Truth
 from densecap.metrics.retrieval_settings import RetrievalSettings
 from densecap.models.image_captioner import ImageCaptioner
-from densecap.models.retrieval.pairs import sees_image_late
 
 #: Seconds of work after which it is told how long all of it will take.
 ESTIMATE_AFTER = 5.0
@@ -57,7 +56,7 @@ def retrieval_on_split(cfg: DictConfig, loaded: LoadedModel, truth: Truth, conso
     sentences = split_sentences(truth, model.vocabulary, model.decoder.max_length)
     drawn = drawn_for_marginal(truth, settings)
     rows = [*(image.index for image in truth.images), *drawn]
-    _announce(console, truth, len(sentences[1]), drawn, sees_image_late(model.decoder))
+    _announce(console, truth, len(sentences[1]), drawn, model.decoder.late_fusion)
     start = time.perf_counter()
     with model_progress(console) as progress:
         bar = progress.add_task("reading images", total=len(rows))

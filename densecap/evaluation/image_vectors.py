@@ -69,8 +69,7 @@ class ImageVectors:
 def refined_vectors(model: ImageCaptioner, features: Tensor) -> Tensor:
     """(N, F) -> (N, M) image features of the trained multimodal layer, in which similar images lie closer together;
     the features themselves for a decoder that has no such layer."""
-    refined = getattr(model.decoder, "refined", None)
-    if refined is None or not getattr(model.decoder, "late_fusion", False):
+    if not model.decoder.late_fusion:
         return features
     with torch.no_grad():
-        return torch.cat([refined(part) for part in features.split(4096)]) if len(features) else refined(features)
+        return torch.cat([model.decoder.refined(part) for part in features.split(4096)])

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from densecap.models.decoders.base import Decoder
 from densecap.models.retrieval.cores import on_all_cores
 from densecap.models.retrieval.output_layer import OutputLayer
 from densecap.models.retrieval.prefixes import Prefixes, distinct_prefixes
@@ -32,7 +33,7 @@ TRIED_BLOCKS = 8
 class LateFusionScorer:
     """Scores sentences (S, T), distinct, for a late-fusion decoder in evaluation mode."""
 
-    def __init__(self, decoder: Any, tokens: Tensor) -> None:
+    def __init__(self, decoder: Decoder, tokens: Tensor) -> None:
         self.decoder, self.tokens = decoder, tokens
         self.layer = OutputLayer(decoder.output, decoder.vocabulary_size + 1)
         order = _alphabetical(tokens)  # neighbours share their beginnings, so groups lose little
@@ -95,7 +96,7 @@ class LateFusionScorer:
         return torch.cat(parts, dim=1)
 
 
-def read_text(decoder: Any, tokens: Tensor, prefixes: Prefixes) -> Tensor:
+def read_text(decoder: Decoder, tokens: Tensor, prefixes: Prefixes) -> Tensor:
     """The decoder's text side (P, M) after each distinct history of the sentences (S, T)."""
     lengths = (tokens != END).sum(dim=1)
     order = prefixes.sentence.argsort(stable=True)

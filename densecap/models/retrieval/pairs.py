@@ -20,11 +20,6 @@ NAIVE_BYTES = 100 << 20
 Report = Callable[[int, int], None]
 
 
-def sees_image_late(decoder: Decoder) -> bool:
-    """Whether text and image meet only where the next word is scored, so that each is read once."""
-    return bool(getattr(decoder, "late_fusion", False))
-
-
 @torch.no_grad()
 def pair_log_probs(
     decoder: Decoder, features: Tensor, tokens: Tensor, report: Report = lambda done, total: None
@@ -40,7 +35,7 @@ def pair_log_probs(
     if not tokens.shape[1]:
         tokens = F.pad(tokens, (0, 1), value=END)
     distinct, which = torch.unique(tokens, dim=0, return_inverse=True)
-    scorer = LateFusionScorer(decoder, distinct) if sees_image_late(decoder) else None
+    scorer = LateFusionScorer(decoder, distinct) if decoder.late_fusion else None
     total = len(features) * (len(distinct) if scorer is None else scorer.num_prefixes)
     done = 0
 
