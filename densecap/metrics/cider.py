@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from densecap.metrics.ngrams import MAX_ORDER, CaptionNgrams, Integers, Runs, count_ngrams
 
-_SIGMA = 6.0
+#: Of the penalty for another length.
+SIGMA = 6.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def cider_of_ngrams(ngrams: CaptionNgrams, fixed: DocumentFrequencies | None = N
         similarity += _similarity(runs, weight, ngrams)
     bigrams = np.maximum(ngrams.lengths - 1, 0)
     excess = bigrams[ngrams.candidate][ngrams.image] - bigrams
-    similarity *= np.exp(-(excess**2) / (2 * _SIGMA**2))
+    similarity *= np.exp(-(excess**2) / (2 * SIGMA**2))
     similarity[ngrams.candidate] = 0
     num_references = np.bincount(ngrams.image) - 1
     images = 10.0 / MAX_ORDER * np.bincount(ngrams.image, similarity) / num_references

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densecap.metrics.cider import DocumentFrequencies, frequencies_in
-from densecap.metrics.ngrams import MAX_ORDER, CaptionNgrams, Integers, count_ngrams
+from densecap.metrics.ngrams import CaptionNgrams, Integers, count_ngrams
 
 Floats = NDArray[np.float64]
 
@@ -115,7 +115,3 @@ class Products:
         place = np.repeat(np.arange(len(sentences)), sizes)
         within = np.arange(len(place)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         return starts[place] + within, place
-
-
-#: Orders of n-grams, for those who look at one after the other.
-ORDERS = range(MAX_ORDER)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from densecap.metrics.cider import SIGMA
 from densecap.metrics.ngrams import MAX_ORDER, Integers
-from densecap.reranking.ngram_table import ORDERS, Floats, NgramTable, Products
-
-#: Of CIDEr-D's penalty for another length.
-SIGMA = 6.0
+from densecap.reranking.ngram_table import Floats, NgramTable, Products
 
 
 class Similarity:
@@ -53,7 +51,7 @@ class BleuSimilarity(Similarity):
     def __init__(self, table: NgramTable, recall_weight: float = 1.0) -> None:
         self.table, self.recall_weight = table, recall_weight
         self.products = Products(table)
-        self.masks = [(table.order == order).astype(np.float64) for order in ORDERS]
+        self.masks = [(table.order == order).astype(np.float64) for order in range(MAX_ORDER)]
 
     def __call__(self, hypotheses: Integers, others: Integers) -> Floats:
         total = np.zeros((len(hypotheses), len(others)))
