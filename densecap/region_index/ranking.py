@@ -66,15 +66,15 @@ def search_index(
     Of equal ones the first indexed comes first. ``advance`` is told how many photos have been looked at.
     """
     best: list[FoundImage] = []
-    for part, counts in zip(index.parts(), index.newest()):
-        best = heapq.nsmallest(top, [*best, *_of_part(part, counts, decoder, tokens)], key=lambda found: -found.score)
-        advance(int(counts.sum()))
+    for part, newest in zip(index.parts(), index.newest()):
+        best = heapq.nsmallest(top, [*best, *_of_part(part, newest, decoder, tokens)], key=lambda found: -found.score)
+        advance(int(newest.sum()))
     return best
 
 
-def _of_part(part: IndexPart, counts: np.ndarray, decoder: Decoder, tokens: Tensor) -> list[FoundImage]:
+def _of_part(part: IndexPart, newest: np.ndarray, decoder: Decoder, tokens: Tensor) -> list[FoundImage]:
     device = next(decoder.parameters()).device
-    images = np.flatnonzero(counts & (part.counts > 0))
+    images = np.flatnonzero(newest & (part.counts > 0))
     if not len(images):
         return []
     codes = torch.from_numpy(part.codes.astype(np.float32)).to(device)
