@@ -2,8 +2,8 @@
 
 COCO: https://cocodataset.org. Sizes and checksums of COCO's files and of Karpathy's archive:
 tensorflow_datasets/url_checksums/coco_captions.txt in the repository tensorflow/datasets. Flickr30K Entities' lists are
-in the repository BryanPlummer/flickr30k_entities, and their sizes and checksums are those of its files, which have
-been the same since commits f5dca58 and b233c8d (test.txt). m-RNN's split of COCO is in YiwuZhong/Sub-GC. Flickr8K: the
+in the repository BryanPlummer/flickr30k_entities, and their sizes and checksums are those of its files at commits
+f5dca58 and, test.txt, b233c8d. m-RNN's split of COCO is in YiwuZhong/Sub-GC. Flickr8K: the
 copy that tutorials use, then the address its authors gave. What has no checksum here is reported as unverified.
 """
 
