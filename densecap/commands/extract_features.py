@@ -142,7 +142,7 @@ def _layer(cfg: DictConfig, model: DenseCaptioner | ImageCaptioner) -> str:
     if layer not in known:
         name = type(model).__name__
         raise UserError(f"features.layer={layer} is not in the given {name}, which has {' and '.join(known)}")
-    if layer == "refined" and not getattr(model.decoder, "late_fusion", False):
+    if layer == "refined" and not model.decoder.late_fusion:
         raise UserError(
             f"features.layer=refined is the image's side of a multimodal layer, which {type(model.decoder).__name__} "
             "has not: take a model with model/decoder=mrnn"
