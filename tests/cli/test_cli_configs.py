@@ -15,6 +15,7 @@ from densecap.cli.composition import compose
 from densecap.cli.locations import config_dir
 from densecap.cli.table import COMMANDS, find_command
 from densecap.cli.trainer_names import ACCELERATORS, PRECISIONS, STRATEGIES
+from densecap.commands.train import _optimizer
 
 FILES = sorted(path.relative_to(config_dir()).as_posix() for path in config_dir().rglob("*.yaml"))
 MEMBERS = [path.removesuffix(".yaml") for path in FILES if "/" in path and not path.startswith("hydra/")]
@@ -42,6 +43,17 @@ def test_optimizers_build(member):
     constructor = build(OmegaConf.load(config_dir() / f"{member}.yaml"))
     optimizer = constructor([torch.nn.Parameter(torch.zeros(2))])
     assert isinstance(optimizer, torch.optim.Optimizer)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "precision", "fused"),
+    [("adamw", "16-mixed", False), ("adam", "16-mixed", False), ("adamw", "bf16-mixed", True), ("adam", "32", True)],
+)
+def test_fused_only_where_gradients_are_not_scaled(optimizer, precision, fused):
+    """A fused step unscales by itself, after the clipping, which would then see scaled gradients."""
+    cfg = compose("train", [f"optimizer={optimizer}", f"trainer.precision={precision}"])
+    made = _optimizer(cfg)([torch.nn.Parameter(torch.zeros(2))])
+    assert made.defaults["fused"] is fused and made.defaults["lr"] == cfg.optimizer.lr
 
 
 @pytest.mark.parametrize("member", [member for member in MEMBERS if member.startswith("scheduler/")])

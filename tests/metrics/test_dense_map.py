@@ -1,6 +1,8 @@
 """Dense mAP against loops over numbers, on random and on awkward images, and the vectors of the fact sheet."""
 
+import contextlib
 import dataclasses
+import gc
 import math
 
 import numpy as np
@@ -288,6 +290,29 @@ def test_a_wrong_size_or_convention_is_refused():
         dataclasses.replace(make(), width=0)
     with pytest.raises(UserError, match="densecap2016, densecap_pytorch, standard, got lua"):
         score_dense_captions([], scorer, ("lua",))
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("fails", [True, False])
+def test_the_search_for_cycles_is_as_it_was(on, fails):
+    """It waits meanwhile, and goes on afterwards only if it was on, whatever the scorer does."""
+    seen = []
+
+    def watching(pairs):
+        seen.append(gc.isenabled())
+        if fails:
+            raise KeyboardInterrupt
+        return scorer(pairs)
+
+    record = random_record(np.random.default_rng(0), 0)
+    was_on = gc.isenabled()
+    try:
+        gc.enable() if on else gc.disable()
+        with pytest.raises(KeyboardInterrupt) if fails else contextlib.nullcontext():
+            score_dense_captions([record], watching)
+        assert seen == [False] and gc.isenabled() is on
+    finally:
+        gc.enable() if was_on else gc.disable()
 
 
 def test_a_scorer_that_gives_no_numbers_is_refused():

@@ -291,6 +291,18 @@ def test_relu_memory_starts_by_keeping_what_was_said():
     assert torch.equal(ReLUCell(3).weight_hh, torch.eye(3))
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("cls", [TensorFlowGRUCell, PeepholeLSTMCell])
+def test_gated_memory_starts_by_keeping_most(cls):
+    """The gate that keeps is open by sigmoid(1) where weights say nothing, and nothing is written."""
+    cell = cls(5, 6)
+    cell.weight_ih.zero_()
+    cell.weight_hh.zero_()
+    memory = tuple(torch.full((2, 6), 2.0) for _ in cell.memories)
+    last = cell.advance(cell.project(torch.ones(2, 5)), memory)[-1]
+    torch.testing.assert_close(last, torch.full((2, 6), 2 * 0.7310586))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
