@@ -168,6 +168,22 @@ def test_refined_features_of_a_trained_captioner(source):
         run("ckpt=l.ckpt", "features.layer=refined")
 
 
+def test_a_file_holds_what_is_not_scaled_yet(source):
+    """A model trained on the file scales its vectors itself; the multimodal layer sees them scaled, once."""
+    model = save_checkpoint(Path("u.ckpt"), *CAPTIONER, "model.feature_scaling=standard")
+    content = torch.load("u.ckpt", weights_only=True)
+    for name, value in {"mean": 3, "variance": 4, "count": 1}.items():
+        content["state_dict"][f"model.scaling.{name}"].fill_(value)
+    torch.save(content, "u.ckpt")
+    with torch.no_grad():
+        plain = encode_images(model.backbone, pictures(source), 40, model.crop)
+        refined = model.decoder.refined((plain - 3) / 4.04**0.5)
+    assert run("ckpt=u.ckpt") == 0
+    torch.testing.assert_close(FeatureFile("features.h5").features(), plain, rtol=1e-4, atol=1e-5)
+    assert run("ckpt=u.ckpt", "features.layer=refined", "output=refined.h5") == 0
+    torch.testing.assert_close(FeatureFile("refined.h5").features(), refined, rtol=1e-4, atol=1e-5)
+
+
 def test_regions_of_a_trained_dense_captioner(source, monkeypatch):
     model = miniature_captioner().eval()
     config = {"model": {"backbone": {"_target_": "tests.conftest.TwoConvolutions"}}}

@@ -2,9 +2,12 @@
 
 import torch
 
+from densecap.commands.reranking import _training_captions
+from densecap.data.hdf5 import RegionFile
 from densecap.evaluation.reranked import RerankedWriter, rerank_predictions
 from densecap.reranking.choice import Ranked, Reranker
 from densecap.structures import Prediction, RegionPrediction, ScoredCaption
+from tests.fakes.whole_images import write_whole_images
 
 
 class LongestFirst(Reranker):
@@ -78,3 +81,10 @@ def test_what_is_discarded_is_not_written():
     writer.add(predictions()[0])
     writer.discard()
     assert inner.discarded and not inner.predictions
+
+
+def test_only_training_captions_are_compared_with_and_as_words(tmp_path, monkeypatch):
+    """What people typed of other images would be the answers of the test; of hypotheses there are words only."""
+    path = write_whole_images(tmp_path / "x.h5", ["train", "val", "train", "test", "train"], captions=[2, 1, 0, 1, 1])
+    monkeypatch.setattr(RegionFile, "captions", lambda own, row: [f"Image {row}, a T-shirt."] * own.region_counts[row])
+    assert _training_captions(RegionFile(path)) == ([0, 4], [["image 0 a tshirt"] * 2, ["image 4 a tshirt"]])

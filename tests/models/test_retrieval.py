@@ -156,6 +156,19 @@ def test_either_library_multiplies_the_same(monkeypatch, with_numpy):
     torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("numpy_seconds", [1.0, 3.0])
+def test_the_faster_library_is_taken(monkeypatch, numpy_seconds):
+    """By a clock that goes on by a block's time, 2 seconds with torch."""
+    scorer, now = LateFusionScorer(make("m-RNN"), random_sentences(3, 5)), [0.0]
+
+    def score(block):
+        now[0] += numpy_seconds if scorer.layer.with_numpy else 2.0
+
+    monkeypatch.setattr(late_fusion.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(late_fusion, "on_all_cores", lambda work, count, device: map(work, range(count)))
+    assert scorer._numpy_is_faster(score) is (numpy_seconds < 2)
+
+
 @pytest.mark.parametrize("threads", [1, 3])
 def test_results_keep_their_order_on_any_number_of_cores(threads):
     before = torch.get_num_threads()
