@@ -81,7 +81,7 @@ def _model_tables(model: Mapping[str, Any]) -> Iterator[tuple[str, Table]]:
     if "perplexity" in model:
         table = Table(show_header=False)
         table.add_row("perplexity", number(model["perplexity"], 2))
-        yield "captions for true boxes, read to the model", table
+        yield "what was annotated, read to the model", table
     if retrieval := model.get("retrieval"):
         yield "retrieval", _retrieval_table(retrieval)
 

@@ -29,7 +29,7 @@ class ConvSmall(Backbone):
         normalization: str = "imagenet",
         widths: Sequence[int] = (24, 48, 96, 128),
         num_blocks: int = 2,
-        image_pool: str = "mean",
+        image_pool: str = "mean_max",
     ) -> None:
         super().__init__(normalization, image_pool)
         strides = (2, 2, 2, 1)
