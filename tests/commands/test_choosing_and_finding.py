@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 from PIL import Image
 
 from densecap import checkpoint
 from densecap.cli.entry import run
+from densecap.commands import reranking
 from tests.fakes.flickr8k import write_flickr8k
 from tests.fakes.visual_genome import write_picture
 
@@ -142,3 +144,12 @@ def test_search_refuses_an_index_of_another_model(folder, capsys):
     newest = checkpoint.newest("outputs", "last")
     assert densecap("search", "dog", "index=other", f"ckpt={newest}") == 2
     assert "other was indexed with another model than" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("data", "used"), [(None, "own.h5"), ("other.h5", None)])
+def test_features_of_another_data_set_are_not_for_the_evaluated_images(data, used, monkeypatch):
+    asked = []
+    monkeypatch.setattr(reranking, "ImageVectors", lambda loaded, source, given, size: asked.append(given))
+    rerank = {"name": "consensus", "data": data, "features": "own.h5"}
+    reranking.stored_features(OmegaConf.create({"rerank": rerank, "batch_size": 1}), None, None)
+    assert asked == [used]
