@@ -26,7 +26,7 @@ def write_features(path: Path, weights: Path, **changes) -> None:
     config = with_absolute_weights({"_target_": TARGET, **NETWORK, "weights": str(weights)})
     digest = digest_of_weights(ConvSmall(str(weights), **NETWORK))
     own = recipe(backbone=config, weights_sha256=digest, **changes)
-    write_feature_file(path, own, ["b", "a"], {"images/features": ((2, 8), [torch.zeros(2, 8).numpy()])})
+    write_feature_file(path, own, ["b", "a"], {"images/features": ((2, 16), [torch.zeros(2, 16).numpy()])})
 
 
 @pytest.fixture

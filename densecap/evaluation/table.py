@@ -16,7 +16,8 @@ from densecap.metrics.dense_map.conventions import IOU_THRESHOLDS
 def show(report: Mapping[str, Any], console: Console) -> None:
     """Print the figures of a report, then what is missing, then its warnings."""
     data = report["data"]
-    counts = f"{counted(data['images'], 'image')} with {counted(data['regions'], 'annotated region')}"
+    noun = "annotated caption" if "images" in report["protocols"] else "annotated region"
+    counts = f"{counted(data['images'], 'image')} with {counted(data['regions'], noun)}"
     console.print(f"{data['name']}, split {data['split']}: {counts}")
     for protocol, part in report["protocols"].items():
         for title, table in _tables(protocol, part):

@@ -54,7 +54,7 @@ def _rows(report: Report) -> Iterator[tuple[str, Content]]:
         whole = data.get("split_images", data["images"])
         yield "images", [count(data["images"]), [" of ", count(whole)] if whole != data["images"] else None]
     if "regions" in data:
-        yield "annotated regions", count(data["regions"])
+        yield "annotated captions" if "images" in protocols else "annotated regions", count(data["regions"])
     yield "protocol", "; ".join(TITLES.get(name, name) for name in protocols)
     for part in protocols.values():
         if "boxes_kept" in part:

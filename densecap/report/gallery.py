@@ -18,7 +18,7 @@ MOST_BOXES, MOST_TRUTHS, MOST_PHRASES = 8, 10, 3
 _LAYERS = (("both", "boxes and truths"), ("predicted", "boxes"), ("truth", "truths"))
 
 
-def gallery(name: str, shots: Iterable[Html]) -> Html:
+def gallery(name: str, images: Iterable[Html]) -> Html:
     """Several images, and what is drawn on all of them to choose from."""
     inputs = [
         element("input", type="radio", name=name, id=f"{name}-{layer}", class_=f"only-{layer}", checked=layer == "both")
@@ -26,7 +26,12 @@ def gallery(name: str, shots: Iterable[Html]) -> Html:
     ]
     labels = [element("label", title, for_=f"{name}-{layer}") for layer, title in _LAYERS]
     keys = element("div", element("span", "drawn", class_="what"), element("div", labels), class_="keys")
-    return element("div", inputs, keys, element("div", shots, class_="shots"), class_="tabs gallery")
+    return element("div", inputs, keys, shots(images), class_="tabs gallery")
+
+
+def shots(images: Iterable[Html]) -> Html:
+    """Several images side by side, on which nothing is drawn that could be chosen."""
+    return element("div", images, class_="shots")
 
 
 def shot(
@@ -34,6 +39,7 @@ def shot(
     load_image: Callable[[str], Image.Image | None],
     fates: ImageFates | None = None,
     score: float | None = None,
+    score_name: str = "mAP",
 ) -> Html:
     """One image. Without ``fates`` nothing is said about right and wrong, and truths stand as annotated."""
     groups = fates.groups if fates else [np.array([row]) for row in range(len(record.truth_captions))]
@@ -49,7 +55,7 @@ def shot(
     head = element(
         "header",
         element("span", record.image_id, class_="id"),
-        None if score is None else element("span", "mAP ", figure(score)),
+        None if score is None else element("span", f"{score_name} ", figure(score)),
     )
     lists = [
         element("h4", "Predicted", _of(len(rows), len(record.captions))),
@@ -106,7 +112,7 @@ def _box(key: str, box: Floats, classes: list[str], words: str, record: DenseRec
 def _predicted_item(row: int, record: DenseRecord, fates: ImageFates | None) -> Html:
     score = f"score {record.scores[row]:.2f}"
     if fates is None:
-        return _item(f"p{row}", "plain", record.captions[row], score)
+        return _item(f"p{row}", "plain", record.captions[row], score if _partial_boxes(record) else "")
     fate, claimed = int(fates.detections[row]), int(fates.claimed[row])
     details = [DETECTION_FATES[fate], f"IoU {fates.iou[row]:.2f}", score]
     if claimed >= 0:

@@ -14,6 +14,7 @@ from densecap.report.facts import details, facts, notices, title_of
 from densecap.report.figures import all_figures, headline
 from densecap.report.gallery import gallery, shot
 from densecap.report.markup import Html, element, section
+from densecap.report.whole_images import whole_image_sections
 from densecap.report.wording import wording
 
 #: Best images shown, and as many worst.
@@ -65,6 +66,8 @@ def _sections(evaluation: Evaluation, num_images: int) -> Iterator[Html]:
         yield section("figures", "Figures", None, tables)
     if evaluation.scores:
         yield from dense_sections(evaluation, num_images)
+    elif "images" in (evaluation.report.get("protocols") or {}):
+        yield from whole_image_sections(evaluation, num_images)
     elif evaluation.records:
         shots = [shot(record, evaluation.load_image) for record in evaluation.records[:num_images]]
         yield section("images", "Images", "The first of the split.", gallery("images", shots))

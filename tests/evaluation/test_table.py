@@ -73,7 +73,7 @@ def test_what_is_missing_and_warnings_are_a_line_each() -> None:
 def test_no_table_without_figures() -> None:
     images = {"captions": {"captions": 0, "references": 0}}
     assert printed({**REPORT, "protocols": {"images": images}, "model": None, "skipped": {}, "warnings": []}) == [
-        "photos, split val: 1 image with 1,234 annotated regions"
+        "photos, split val: 1 image with 1,234 annotated captions"
     ]
 
 

@@ -16,6 +16,7 @@ from densecap.metrics.dense_map.records import DenseRecord
 from densecap.report.choice import best_and_worst
 from densecap.report.markup import element
 from densecap.report.page import page, write_page
+from densecap.report.whole_images import caption_scores
 from tests.fakes.evaluation import evaluation, scored
 
 VOID = {"meta", "input", "br", "wbr", "rect", "line", "path", "image"}
@@ -168,6 +169,21 @@ def test_whole_images_have_figures_and_captions_but_no_curves():
     assert len([attrs for attrs in reader.named("article")]) == 3
     assert reader.named("g") == []  # frames around whole pictures say nothing
     assert "a cat" in reader.texts and "captions of whole images" in reader.texts
+
+
+def test_best_and_worst_whole_images_are_those_that_agree_most_and_least_with_people():
+    whole, said = (
+        [[0, 0, 40, 30]],
+        ["a dog runs on grass", "two men sit by water", "a red car in snow", ""],
+    )
+    told = ["a dog runs on grass", "two men stand there", "green boats at sea", "one bird flies"]
+    records = [DenseRecord(f"image-{row}", 40, 30, whole, [1.0], [told[row]], whole, [said[row]]) for row in range(4)]
+    scores = caption_scores(records)
+    assert scores[0] == pytest.approx(10) and 0 < scores[1] < 10 and scores[2] == 0 and math.isnan(scores[3])
+    report = {"data": {"name": "coco", "split": "val"}, "protocols": {"images": {"captions": {}}}}
+    reader = Reader(page(Evaluation(report, records), num_images=1))
+    assert [text for text in reader.texts if text.startswith("image-")] == ["image-0", "image-2"]
+    assert not any(text.startswith("score") for text in reader.texts)  # each is 1
 
 
 def test_ids_are_unique_and_labels_have_their_inputs(text):
