@@ -1,4 +1,4 @@
-"""Several images on one command line: ``source=[a.jpg,b.jpg]``, or ``source=`` and bare words again and again."""
+"""Several files on one command line: ``source=[a.jpg,b.jpg]``, or ``source=`` and bare words again and again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from densecap.cli.quoting import is_quoted, quote_text
 
 #: Keys that take several values; each may be a path, a glob or an address.
-COLLECTED = frozenset({"source"})
+COLLECTED = frozenset({"source", "path"})
 
 
 def collect(key: str, values: Sequence[str]) -> str:

@@ -35,6 +35,7 @@ COMMANDS = (
     Command("train", None, "train a captioner, or go on training one"),
     Command("predict", "source", "describe an image, several, a folder or a glob with a trained captioner"),
     Command("eval", None, "score a trained captioner, or a file of predictions, on a split"),
+    Command("compare", "path", "put the figures of several evaluations side by side"),
     Command("search", "query", "find photos, and the regions in them, by words"),
     Command("preprocess", "data", "turn a data set into the one HDF5 file that training reads"),
     Command("download", "data", "fetch a data set from where its owners publish it"),

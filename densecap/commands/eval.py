@@ -1,7 +1,8 @@
 """``eval``: score a model, or predictions of any known format, on a split of a data set.
 
-Writes report.json (``densecap.evaluation.schema``), report.html and, with a model, predictions.json and, for the
-captions of true boxes, predictions_on_truth.json. Exit status: 0, or 130 after Ctrl-C.
+Writes report.json (``densecap.evaluation.schema``), report.html, sheet.jpg (some images and what was said of them) and,
+with a model, predictions.json and, for the captions of true boxes, predictions_on_truth.json. Exit status: 0, or 130
+after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from densecap.evaluation.scoring import Inputs, evaluate
 from densecap.evaluation.table import show
 from densecap.evaluation.truth import Truth
 from densecap.report.page import write_page
+from densecap.report.sheet import write_sheet
 
 #: Options of metrics that count here; the others are for training.
 METRIC_OPTIONS = (
@@ -44,8 +46,8 @@ def run(cfg: DictConfig) -> int:
     given = cfg.get("predictions")
     if given and cfg.get("ckpt"):
         raise UserError("give ckpt=PATH to score a model or predictions=FILE to score a file, not both")
-    if given and cfg.rerank.name != "none":
-        raise UserError("rerank chooses among hypotheses of a model: give ckpt=PATH instead of predictions=FILE")
+    if given and (cfg.rerank.name != "none" or cfg.exchange_images):
+        raise UserError("rerank and exchange_images need a model: give ckpt=PATH instead of predictions=FILE")
     try:
         if given:
             predicted = read_predictions(Path(str(given)).expanduser())
@@ -65,7 +67,7 @@ def run(cfg: DictConfig) -> int:
             inputs = outcome
         inputs.meteor_backend, inputs.meteor_processes = str(cfg.meteor.backend), cfg.meteor.processes
         evaluation = evaluate(inputs, choice, console.print)
-        _write(evaluation, folder)
+        _write(evaluation, folder, int(cfg.sheet_images))
     except OSError as error:
         raise UserError(f"cannot write the evaluation: {error}") from error
     show(evaluation.report, Console(highlight=False, markup=False))
@@ -90,6 +92,8 @@ def _truth(cfg: DictConfig, console: Console) -> Truth:
     return Truth(RegionFile(prepare(cfg.data, console=console)), str(cfg.split), cfg.max_images)
 
 
-def _write(evaluation: Evaluation, folder: Path) -> None:
+def _write(evaluation: Evaluation, folder: Path, sheet_images: int) -> None:
     write_report(folder / "report.json", evaluation.report)
+    if sheet_images > 0:
+        write_sheet(folder / "sheet.jpg", evaluation, sheet_images)
     write_page(folder / "report.html", evaluation)

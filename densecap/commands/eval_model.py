@@ -51,7 +51,19 @@ def find_model(cfg: DictConfig, console: Console) -> ReadyModel:
         build(cfg.metric.retrieval)  # so that a mistake in it is told at once
     if not trained.loaded.model.finds_boxes:
         wanted.proposal_recall = None
+    wanted.exchange_images = _exchanges_images(cfg, trained.loaded)
     return ReadyModel(trained.loaded, wanted, trained.batch_size)
+
+
+def _exchanges_images(cfg: DictConfig, loaded: LoadedModel) -> bool:
+    """Errors: UserError where that is not possible."""
+    if not cfg.exchange_images:
+        return False
+    if loaded.model.finds_boxes:
+        raise UserError("exchange_images=true is for models of whole images; this one finds boxes in them")
+    if cfg.rerank.name == "consensus" or "retrieval" in cfg.metric:
+        raise UserError("exchange_images=true goes with rerank=none or mbr, and without metric=[retrieval]")
+    return True
 
 
 def suited_choice(ready: ReadyModel, truth: Truth, choice: Choice) -> Choice:
@@ -97,7 +109,10 @@ def run_on_split(
             console.print(f"interrupted during retrieval; what the model said of the images is kept in {folder}")
             return None
     predicted = files.get("predicted") or files.get("images") or files["truth"]
-    return Inputs(truth, predicted, files.get("truth"), report, strict=False, warnings=overlap_warnings(loaded, truth))
+    warnings = overlap_warnings(loaded, truth)
+    if wanted.exchange_images:
+        warnings.append("images were exchanged: the model saw another one in the place of each (exchange_images=true)")
+    return Inputs(truth, predicted, files.get("truth"), report, strict=False, warnings=warnings)
 
 
 def _describe(
@@ -137,6 +152,8 @@ def _writers(
     """The file of each protocol; with ``rerank`` captions are chosen on the way there."""
     wanted, loaded = ready.wanted, ready.loaded
     card = model_card(loaded, wanted.detection, wanted.generation) | {"vocabulary": loaded.model.vocabulary.words}
+    if wanted.exchange_images:
+        card["config"]["exchange_images"] = True
     names = _protocols(ready, truth, choice)
     if not reranking.is_asked_for(cfg):
         return {name: JsonWriter(folder / FILES[name], card) for name in names}

@@ -10,6 +10,7 @@ import numpy as np
 
 from densecap.errors import UserError
 from densecap.metrics.bleu import bleu_of_ngrams
+from densecap.metrics.caption_use import CaptionUse
 from densecap.metrics.cider import cider_of_ngrams
 from densecap.metrics.dense_map.conventions import CONVENTIONS
 from densecap.metrics.dense_map.evaluation import DenseScore, JudgedImage, dense_score, judge_images
@@ -110,7 +111,7 @@ def caption_figures(
     candidates: Sequence[str], references: Sequence[Sequence[str]], choice: Choice, meteor: Meteor | None
 ) -> dict[str, Any]:
     """BLEU, CIDEr-D, ROUGE-L and METEOR of N captions, as the COCO evaluation tokenizes; those without a reference
-    are left out. ``captions`` counts what was compared.
+    are left out. ``captions`` counts what was compared, ``distinct`` is the share of different ones among them.
     """
     rows = [(text, [phrase for phrase in own if phrase.strip()]) for text, own in zip(candidates, references)]
     rows = [row for row in rows if row[1]]
@@ -128,6 +129,7 @@ def caption_figures(
         figures["ROUGE-L"] = rouge_l(words, others).corpus
     if choice.asks("meteor") and meteor is not None:
         figures["METEOR"] = meteor.corpus(list(zip(words, others)))
+    figures["distinct"] = CaptionUse.of(text for text, _ in rows).distinct_share
     return figures
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from densecap.data.stored_pictures import stored_pictures
+from densecap.errors import UserError
 from densecap.evaluation.seen import SeenPictures, SeenWholes
 from densecap.evaluation.truth import Truth, TruthImage
 from densecap.metrics.dense_modules import ProposalRecallMetric
@@ -26,12 +28,16 @@ from densecap.text.cleaning import clean_words
 
 @dataclass
 class Wanted:
-    """What the model is asked for, and the settings it is asked with."""
+    """What the model is asked for, and the settings it is asked with.
+
+    ``exchange_images``: it sees another image in the place of each, see ``exchanged``.
+    """
 
     detection: DetectionSettings
     generation: GenerationSettings
     proposal_recall: ProposalRecallMetric | None = field(default_factory=ProposalRecallMetric)
     perplexity: bool = True
+    exchange_images: bool = False
 
 
 @dataclass
@@ -67,7 +73,7 @@ def run_model(
     images are done. Errors: UserError when the model's numbers are not finite.
     """
     figures = ModelFigures()
-    for images, pictures in _batches(truth, batch_size):
+    for images, pictures in _batches(truth, batch_size, wanted.exchange_images):
         seen = SeenPictures(model, pictures) if isinstance(model, DenseCaptioner) else SeenWholes(model, pictures)
         boxes = [_true_boxes(image, picture) for image, picture in zip(images, pictures)]
         if "predicted" in writers and isinstance(seen, SeenPictures):
@@ -88,11 +94,26 @@ def run_model(
     return figures
 
 
-def _batches(truth: Truth, batch_size: int) -> Iterator[tuple[list[TruthImage], list[Tensor]]]:
-    """Images with their pictures (3, H, W)."""
-    images = {image.index: image for image in truth.images}
-    for rows, pictures in stored_pictures(truth.region_file, list(images), batch_size):
-        yield [images[row] for row in rows], pictures
+def _batches(truth: Truth, batch_size: int, exchange: bool = False) -> Iterator[tuple[list[TruthImage], list[Tensor]]]:
+    """Images with their pictures (3, H, W), or with those of others."""
+    rows = [image.index for image in truth.images]
+    shown = exchanged(rows) if exchange else rows
+    images = dict(zip(shown, truth.images))
+    for batch, pictures in stored_pictures(truth.region_file, shown, batch_size):
+        yield [images[row] for row in batch], pictures
+
+
+def exchanged(rows: Sequence[int], seed: int = 0) -> list[int]:
+    """The rows in an order in which none keeps its place, drawn by ``seed``: along one random cycle through all.
+
+    Errors: UserError for fewer than two.
+    """
+    if len(rows) < 2:
+        raise UserError("exchange_images=true needs two images at least")
+    cycle = np.random.default_rng(seed).permutation(len(rows))
+    order = np.empty(len(rows), np.int64)
+    order[cycle] = np.roll(cycle, 1)
+    return [rows[place] for place in order.tolist()]
 
 
 def _scale(image: TruthImage, picture: Tensor) -> Tensor:

@@ -23,8 +23,9 @@ protocols             object  "predicted" (boxes and captions predicted), "truth
                               num_detections, num_truths (after merging), figures: dense_mAP, detection_mAP,
                               AP_iou0.3 ... (detection), AP_iou0.3_meteor0.05 ...; without METEOR detection alone
   .language_meteor    object  METEOR, and the number of captions it is the mean of
-  .captions           object  captions, references (int), BLEU-1 ... BLEU-4, CIDEr-D, ROUGE-L, METEOR; on true boxes
-                              a caption's references are the phrases of all true boxes merged with its own
+  .captions           object  captions, references (int), BLEU-1 ... BLEU-4, CIDEr-D, ROUGE-L, METEOR, distinct (share
+                              of different captions); on true boxes a caption's references are the phrases of all true
+                              boxes merged with its own
 model                 object  with a model: proposal_recall (recall@100_iou0.5 ...), perplexity,
                               images_per_second; null without
   .retrieval          object  sentence_from_image and image_from_sentence: R@1, R@5, R@10, median_rank, queries,

@@ -12,6 +12,9 @@ from densecap.evaluation.joining import counted
 from densecap.evaluation.parts import TITLES
 from densecap.metrics.dense_map.conventions import IOU_THRESHOLDS
 
+#: Figures of captions whose names in a report are no names for readers.
+LABELS = {"distinct": "distinct captions"}
+
 
 def show(report: Mapping[str, Any], console: Console) -> None:
     """Print the figures of a report, then what is missing, then its warnings."""
@@ -44,7 +47,10 @@ def _tables(protocol: str, part: Mapping[str, Any]) -> Iterator[tuple[str, Table
         figures = {name: value for name, value in captions.items() if name not in ("captions", "references")}
         counts = f"{captions['captions']:,} with {counted(captions['references'], 'reference')}"
         if figures:
-            yield f"{TITLES[protocol]}: {counts}", _plain_table(figures)
+            yield (
+                f"{TITLES[protocol]}: {counts}",
+                _plain_table({LABELS.get(name, name): own for name, own in figures.items()}),
+            )
     if language := part.get("language_meteor"):
         title = f"language only, {counted(language['captions'], 'caption')} against all phrases of their images"
         yield title, _plain_table({"METEOR": language["METEOR"]})

@@ -77,6 +77,23 @@ def test_eval_keeps_the_hypothesis_that_was_chosen(rerank):
     assert report["protocols"]["images"]["captions"]["captions"] == 4
 
 
+def test_exchanged_images_get_the_captions_of_each_other():
+    words = ["metric=[cider]", "generation.max_length=8"]
+    assert densecap("eval", *DATA, *words, "output.dir=plain") == 0
+    assert densecap("eval", *DATA, *words, "output.dir=exchanged", "exchange_images=true") == 0
+    own, other = (
+        {image["image_id"]: image["regions"][0] for image in read(f"{name}/predictions.json")["images"]}
+        for name in ("plain", "exchanged")
+    )
+    assert list(own) == list(other)
+    likely = [[region["log_prob"] for region in found.values()] for found in (own, other)]
+    assert sorted(likely[0]) == sorted(likely[1])  # the same captions
+    assert len(set(likely[0])) == 4 and not any(one == two for one, two in zip(*likely))  # of other images
+    plain, exchanged = (read(f"{name}/report.json") for name in ("plain", "exchanged"))
+    assert "images were exchanged" in exchanged["warnings"][0] and not plain["warnings"]
+    assert read("exchanged/predictions.json")["model"]["config"]["exchange_images"] is True
+
+
 def test_predict_chooses_as_well(folder):
     (folder / "photos").mkdir()
     write_picture(folder / "photos" / "a.jpg", (40, 60), 9)
@@ -123,7 +140,8 @@ def test_search_indexes_once_and_finds_by_words(folder, capsys):
         ("search", ["index=nowhere"], "needs photos to index"),
         ("predict", ["source=f8k/Flicker8k_Dataset", "rerank=consensus"], "rerank.data=FILE"),
         ("eval", [*DATA, "rerank=mbr", "rerank.num_captions=1"], "rerank.num_captions is a whole number above 1"),
-        ("eval", [*DATA, "rerank=mbr", "predictions=x.json"], "rerank chooses among hypotheses of a model"),
+        ("eval", [*DATA, "rerank=mbr", "predictions=x.json"], "rerank and exchange_images need a model"),
+        ("eval", [*DATA, "exchange_images=true", "rerank=consensus"], "goes with rerank=none or mbr, and without"),
         (
             "eval",
             [*DATA, "metric=[retrieval]", "metric.retrieval.correction=median"],

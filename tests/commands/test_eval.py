@@ -66,7 +66,7 @@ MODEL = ("ckpt=model.ckpt", "split=val", "detection.max_detections=20", "generat
 
 def test_a_model_is_scored_and_what_it_said_is_kept(model_split: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.run(config(*MODEL, "output.dir=out")) == 0
-    files = {"predictions.json", "predictions_on_truth.json", "report.html", "report.json"}
+    files = {"predictions.json", "predictions_on_truth.json", "report.html", "report.json", "sheet.jpg"}
     assert {path.name for path in Path("out").iterdir()} == files
     report = report_in("out")
     assert report["data"]["split"] == "val" and report["data"]["images"] == 5 and report["data"]["regions"] == 20
@@ -115,6 +115,7 @@ def test_the_second_protocol_alone(model_split: Path) -> None:
         "predictions_on_truth.json",
         "report.html",
         "report.json",
+        "sheet.jpg",
     }
     assert list(report_in("out")["protocols"]) == ["truth"] and report_in("out")["model"].keys() == {
         "images_per_second"
@@ -123,7 +124,7 @@ def test_the_second_protocol_alone(model_split: Path) -> None:
 
 def test_perfect_predictions(truth: Truth, capsys: pytest.CaptureFixture[str]) -> None:
     fakes.write_own(Path("perfect.json"), fakes.predictions_of(truth))
-    assert command.run(config("predictions=perfect.json", "output.dir=out")) == 0
+    assert command.run(config("predictions=perfect.json", "output.dir=out", "sheet_images=0")) == 0
     report = report_in("out")
     assert dense(report)["standard"] == pytest.approx(dict.fromkeys(dense(report)["standard"], 1.0))
     assert report["protocols"]["truth"]["captions"]["BLEU-4"] == pytest.approx(1)

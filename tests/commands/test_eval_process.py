@@ -43,6 +43,7 @@ def test_a_file_of_predictions(folder: Path) -> None:
         "run.json",
         "report.html",
         "report.json",
+        "sheet.jpg",
     }
     report = json.loads((folder / "outputs/eval/report.json").read_text())
     assert report["data"]["images"] == 2 and report["coverage"]["predicted"]["outside"]["count"] == 10

@@ -8,8 +8,9 @@ import torch
 
 from densecap.data.hdf5 import RegionFile
 from densecap.data.images import read_image
+from densecap.errors import UserError
 from densecap.evaluation.formats.table import read_predictions
-from densecap.evaluation.model_pass import Wanted, run_model
+from densecap.evaluation.model_pass import Wanted, exchanged, run_model
 from densecap.evaluation.parts import join_part
 from densecap.evaluation.truth import Truth
 from densecap.metrics.dense_modules import ProposalRecallMetric
@@ -93,3 +94,13 @@ def test_what_is_not_wanted_is_not_computed(model, truth, tmp_path):
     figures, parts = run(model, truth, tmp_path, proposal_recall=None, perplexity=False)
     assert figures == {} and len(parts) == 2
     assert json.loads((tmp_path / "truth.json").read_text())["images"][2]["regions"] == []
+
+
+@pytest.mark.parametrize("count", [2, 3, 50])
+def test_exchanged_images_all_have_another_one(count):
+    rows = list(range(100, 100 + count))
+    order = exchanged(rows)
+    assert sorted(order) == rows and not any(one == two for one, two in zip(rows, order))
+    assert exchanged(rows) == order and (count < 50 or exchanged(rows, seed=1) != order)
+    with pytest.raises(UserError, match="needs two images at least"):
+        exchanged(rows[:1])

@@ -98,6 +98,7 @@ def test_figures_on_true_boxes_are_those_of_the_pure_functions(truth, meteor, tm
     expected = {f"BLEU-{order}": value for order, value in enumerate(bleu(words, others).corpus.tolist(), 1)}
     expected |= {"CIDEr-D": cider(words, others).corpus, "ROUGE-L": rouge_l(words, others).corpus}
     expected["METEOR"] = meteor.corpus(list(zip(words, others)))
+    expected["distinct"] = len(set(map(tuple, words))) / 30
     assert part["captions"] == pytest.approx({"captions": 30, "references": 30, **expected}, abs=1e-12)
     assert 0.1 < part["captions"]["METEOR"] < 0.95
     assert not np.allclose(found.records[0].boxes, truth.images[0].boxes), "the page is about predicted boxes"
