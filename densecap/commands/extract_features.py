@@ -38,7 +38,7 @@ from densecap.models.dense_captioner import DenseCaptioner
 from densecap.models.feature_file import FeatureFile, write_feature_file
 from densecap.models.feature_recipe import FeatureRecipe, digest_of_ids, digest_of_weights
 from densecap.models.image_captioner import ImageCaptioner
-from densecap.models.views import check_crop
+from densecap.models.views import canonical_size, check_crop
 
 PACKAGES = ("densecap", "torch", "torchvision", "numpy", "h5py")
 
@@ -86,7 +86,7 @@ def _of_config(cfg: DictConfig, source: RegionFile, device: torch.device) -> Job
         raise UserError("model/backbone=precomputed holds features already: choose the network that is to compute some")
     torch.manual_seed(0)  # of weights that are random because model.backbone.weights=null
     backbone: Backbone = build(config).eval().to(device)
-    input_size = positive(cfg.features, "input_size") if cfg.features.input_size else backbone.input_size
+    input_size = canonical_size(cfg.features.input_size or backbone.input_size)
     image_size = int(cfg.data.image_size)
     recipe = FeatureRecipe(
         data_name=source.attrs["name"],

@@ -25,6 +25,7 @@ from densecap.distributed import global_rank
 from densecap.errors import UserError
 from densecap.models.backbones.precomputed import Precomputed
 from densecap.models.captioner import Captioner
+from densecap.models.views import in_words
 from densecap.text.vocabulary import Vocabulary
 from densecap.transfer import transfer_weights
 
@@ -115,7 +116,8 @@ def _without_pixels(backbone: Precomputed, data: CaptioningDataModule) -> None:
     backbone.check(file.attrs["name"], file.ids, data.image_size)
     data.pixels = False
     recipe = backbone.recipe
-    console.print(f"features of {recipe.backbone_name} ({recipe.crop}, {recipe.input_size} pixels) instead of pixels")
+    seen = f"{recipe.crop}, {in_words(recipe.input_size)} pixels"
+    console.print(f"features of {recipe.backbone_name} ({seen}) instead of pixels")
 
 
 def _callbacks(cfg: DictConfig, data: CaptioningDataModule, model: Captioner) -> list[pl.Callback]:

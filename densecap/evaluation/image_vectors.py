@@ -15,6 +15,7 @@ from densecap.errors import UserError
 from densecap.models.backbones.precomputed import Precomputed
 from densecap.models.feature_recipe import digest_of_weights
 from densecap.models.image_captioner import ImageCaptioner
+from densecap.models.views import in_words
 
 
 class ImageVectors:
@@ -60,8 +61,8 @@ class ImageVectors:
             raise UserError(f"{path} holds features of {recipe.backbone_name} with other weights than the model has")
         if (recipe.crop, recipe.input_size) != (model.crop, model.input_size):
             raise UserError(
-                f"{path} was made with {recipe.crop} of {recipe.input_size} pixels, the model sees {model.crop} of "
-                f"{model.input_size}"
+                f"{path} was made with {recipe.crop} of {in_words(recipe.input_size)} pixels, the model sees "
+                f"{model.crop} of {in_words(model.input_size)}"
             )
         return file
 

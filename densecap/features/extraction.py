@@ -17,6 +17,7 @@ from densecap.models.dense_captioner import DenseCaptioner
 from densecap.models.image_captioner import ImageCaptioner
 from densecap.models.inference import detect, stack
 from densecap.models.settings import DetectionSettings
+from densecap.models.views import InputSize
 from densecap.ops.resize import resize_image
 
 #: Pictures (3, H, W) uint8 as stored, and their original (height, width) -> arrays whose first axis is the images, or
@@ -24,7 +25,7 @@ from densecap.ops.resize import resize_image
 Extract = Callable[[list[Tensor], list[tuple[int, int]]], Arrays]
 
 
-def of_backbone(backbone: Backbone, image_size: int, input_size: int, crop: str) -> Extract:
+def of_backbone(backbone: Backbone, image_size: int, input_size: InputSize, crop: str) -> Extract:
     """``features`` (B, F) of whole images, as ``ImageCaptioner`` computes them."""
 
     @torch.inference_mode()

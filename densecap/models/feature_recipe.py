@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from densecap.models.views import InputSize, canonical_size
+
 #: Keys of a backbone's configuration that change no feature, the weights being compared by their digest.
 IRRELEVANT = ("weights", "trainable")
 
@@ -25,7 +27,8 @@ class FeatureRecipe:
     backbone                  configuration of the backbone: ``_target_`` and arguments; ``weights`` "imagenet", the
                               absolute path of a file, or None
     weights_sha256            of the backbone's tensors, see ``digest_of_weights``
-    crop, input_size          how an image became squares, and their side in pixels (``densecap.models.views``)
+    crop, input_size          how an image became squares, and their side in pixels, or several sides at which it was
+                              seen (``densecap.models.views``)
     layer                     "backbone", "refined" (the multimodal layer of a trained captioner) or "regions" (those
                               that a trained dense captioner finds)
     checkpoint_sha256         of the trained captioner's file, None for layer "backbone" without one
@@ -38,7 +41,7 @@ class FeatureRecipe:
     backbone: dict[str, Any]
     weights_sha256: str
     crop: str
-    input_size: int
+    input_size: InputSize
     layer: str = "backbone"
     checkpoint_sha256: str | None = None
 
@@ -48,8 +51,8 @@ class FeatureRecipe:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> FeatureRecipe:
         """Errors: KeyError when a field is missing; fields of later versions are left out."""
-        names = cls.__dataclass_fields__
-        return cls(**{name: value[name] for name in names})
+        fields = {name: value[name] for name in cls.__dataclass_fields__}
+        return cls(**fields | {"input_size": canonical_size(fields["input_size"])})
 
     @property
     def backbone_name(self) -> str:

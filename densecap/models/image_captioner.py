@@ -19,7 +19,7 @@ from densecap.models.feature_scaling import scaling_of
 from densecap.models.generation import GenerationSettings
 from densecap.models.inference import Detections, describe, scale_of, stack
 from densecap.models.settings import DetectionSettings
-from densecap.models.views import check_crop
+from densecap.models.views import canonical_size, check_crop
 from densecap.ops.whole_boxes import is_whole, whole_boxes
 from densecap.structures import Batch, RegionPrediction
 from densecap.text.vocabulary import END, Vocabulary
@@ -31,9 +31,10 @@ class ImageCaptioner(nn.Module):
     A whole image is a region whose box is the image, so region crops are captioned as well. ``decoder`` is a
     constructor. An image is resized to ``image_size`` pixels on its longest side, as the data set does; each distinct
     box is cut out and made square as ``crop`` says (``densecap.models.views``), ``input_size`` pixels a side (None: as
-    the backbone was trained). ``length_buckets``: the captions of a batch are decoded in so many groups of like
-    length, which changes nothing but the time. ``feature_scaling`` stands between backbone and decoder
-    (``densecap.models.feature_scaling``). With the backbone ``Precomputed`` images are known by their ids.
+    the backbone was trained; several: at each of these, and the mean of the features is taken). ``length_buckets``:
+    the captions of a batch are decoded in so many groups of like length, which changes nothing but the time.
+    ``feature_scaling`` stands between backbone and decoder (``densecap.models.feature_scaling``). With the backbone
+    ``Precomputed`` images are known by their ids.
     """
 
     #: Whether it finds regions itself; this one describes what it is given.
@@ -45,7 +46,7 @@ class ImageCaptioner(nn.Module):
         backbone: Backbone,
         decoder: Callable[..., Decoder],
         image_size: int = 720,
-        input_size: int | None = None,
+        input_size: int | Sequence[int] | None = None,
         crop: str = "squash",
         length_buckets: int = 1,
         feature_scaling: str = "none",
@@ -57,7 +58,7 @@ class ImageCaptioner(nn.Module):
             raise UserError(f"model.length_buckets is a whole number above 0, got {length_buckets}")
         self.vocabulary = vocabulary
         self.image_size, self.crop, self.length_buckets = image_size, crop, length_buckets
-        self.input_size = input_size or backbone.input_size
+        self.input_size = canonical_size(input_size or backbone.input_size)
         self.conventions = conventions_of(compat)
         self.detection, self.generation = DetectionSettings(), GenerationSettings()
         self.backbone = backbone
@@ -89,6 +90,10 @@ class ImageCaptioner(nn.Module):
         boxes = [regions.boxes for regions in batch.regions]
         features = self.box_features(batch.images, batch.image_sizes, boxes, batch.image_ids)
         tokens = torch.cat([regions.tokens for regions in batch.regions]).to(features.device)
+        return self.word_losses(features, tokens)
+
+    def word_losses(self, features: Tensor, tokens: Tensor) -> dict[str, Tensor]:
+        """What ``forward`` gives, from features (N, F) and captions (N, T) padded with 0."""
         nats = self.caption_losses(features, tokens).sum()
         return {"caption": nats / (max(count_tokens(tokens), 1) * math.log(2))}
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from densecap.errors import UserError
+
+#: Pixels of a square's side; several: the picture is seen at each of these, and the mean of the features taken.
+InputSize: TypeAlias = int | tuple[int, ...]
 
 #: What is done to a picture that is not square.
 CROPS = {
@@ -21,6 +26,29 @@ def check_crop(crop: str) -> None:
     """Errors: UserError for a name that is not in ``CROPS``."""
     if crop not in CROPS:
         raise UserError(f"model.crop={crop} is not known: it must be {', '.join(CROPS)}")
+
+
+def sizes_of(input_size: int | Sequence[int]) -> tuple[int, ...]:
+    """The sides in pixels at which a picture is seen, one after the other, ascending.
+
+    Errors: UserError for none, one below 1, or the same one twice.
+    """
+    sizes = (input_size,) if isinstance(input_size, int) else tuple(input_size)
+    if not sizes or len(set(sizes)) < len(sizes) or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise UserError(f"input_size is a number of pixels, or several different ones as [224,320], got {input_size}")
+    return tuple(sorted(sizes))
+
+
+def canonical_size(input_size: int | Sequence[int]) -> InputSize:
+    """A single side as a number, several as a tuple; errors as for ``sizes_of``."""
+    sizes = sizes_of(input_size)
+    return sizes[0] if len(sizes) == 1 else sizes
+
+
+def in_words(input_size: InputSize) -> str:
+    """As "224" or "224, 320 and 448"."""
+    *others, last = map(str, sizes_of(input_size))
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def num_views(crop: str) -> int:

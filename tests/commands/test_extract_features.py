@@ -20,6 +20,7 @@ from densecap.data.images import read_image
 from densecap.errors import UserError
 from densecap.features import extraction, parts
 from densecap.models.backbones.conv_small import ConvSmall
+from densecap.models.backbones.precomputed import Precomputed
 from densecap.models.box_encoding import encode_images
 from densecap.models.feature_file import FeatureFile
 from densecap.models.inference import stack
@@ -85,6 +86,19 @@ def test_other_squares(options, source):
     with torch.no_grad():
         expected = encode_images(network(), pictures(source), 40, crop)
     check_close(FeatureFile("features.h5").features(), expected)
+
+
+def test_several_sizes_are_averaged_and_a_captioner_of_the_file_sees_as_many(source):
+    assert run("features.input_size=[48,32]") == 0
+    with torch.no_grad():
+        small, large = (encode_images(network(), pictures(source), size, "squash") for size in (32, 48))
+    file = FeatureFile("features.h5")
+    check_close(file.features(), (small + large) / 2)
+    assert file.recipe.input_size == (32, 48)
+    model = small_image_captioner(network(), input_size=Precomputed("features.h5").input_size).eval()
+    with torch.no_grad():
+        check_close(file.features(), model.image_features(pictures(source)))
+    assert run("features.input_size=[32,48]") == 0  # the same
 
 
 def test_what_is_complete_is_left_alone_and_what_differs_is_made_anew(source, capsys):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from densecap.errors import UserError
-from densecap.models.views import check_crop, crop_box, num_views, views
+from densecap.models.views import canonical_size, check_crop, crop_box, in_words, num_views, sizes_of, views
 from tests.fakes.whole_images import noise
 
 
@@ -51,3 +51,15 @@ def test_boxes_are_cut_out_whole_and_never_empty():
 def test_unknown_names_are_refused():
     with pytest.raises(UserError, match="model.crop=round is not known"):
         check_crop("round")
+
+
+def test_one_side_is_a_number_and_several_are_in_order():
+    assert (canonical_size(32), canonical_size([32]), canonical_size([48, 32])) == (32, 32, (32, 48))
+    assert sizes_of(32) == (32,) and sizes_of([48, 32, 40]) == (32, 40, 48)
+    assert (in_words(32), in_words((32, 48)), in_words((32, 40, 48))) == ("32", "32 and 48", "32, 40 and 48")
+
+
+@pytest.mark.parametrize("wrong", [0, [], [32, 32], [32, -1], [32.5]])
+def test_sides_that_are_none(wrong):
+    with pytest.raises(UserError, match="input_size is a number of pixels, or several different ones"):
+        canonical_size(wrong)

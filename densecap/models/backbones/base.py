@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from densecap.errors import UserError
+from densecap.models.views import InputSize
 from densecap.ops.anchors import Level
 
 #: Name -> (channels reversed to BGR, mean, standard deviation), for images in 0..255 in that channel order.
@@ -35,7 +36,7 @@ class Backbone(nn.Module):
     out_channels: int
     geometry: tuple[Level, ...]
     #: S, the side in pixels of the square pictures that ``image_features`` was trained on.
-    input_size: int = 224
+    input_size: InputSize = 224
     _scale: Tensor
     _shift: Tensor
 
