@@ -19,6 +19,7 @@ from densecap.data.training_images import overlap_warning, seen_in_training
 from densecap.errors import UserError
 from densecap.evaluation.figures import Choice
 from densecap.evaluation.formats.table import read_predictions
+from densecap.evaluation.image_vectors import ImageVectors
 from densecap.evaluation.joining import counted
 from densecap.evaluation.model_pass import ModelFigures, Wanted, run_model
 from densecap.evaluation.reranked import RerankedWriter
@@ -119,6 +120,7 @@ def _describe(
     ready: ReadyModel, truth: Truth, writers: dict[str, Writer], folder: Path, console: Console
 ) -> tuple[ModelFigures, float] | None:
     """Fill the writers and close them: the figures that need the model, and images a second; None after Ctrl-C."""
+    features = _stored_features(ready, truth, console)
     start, done, figures = time.perf_counter(), 0, None
 
     def advance(count: int) -> None:
@@ -129,7 +131,8 @@ def _describe(
     try:
         with model_progress(console) as progress, enough_memory(ready.batch_size):
             bar = progress.add_task("describing", total=len(truth.images))
-            figures = run_model(ready.loaded.model, truth, ready.wanted, dict(writers), ready.batch_size, advance)
+            model, wanted, batch_size = ready.loaded.model, ready.wanted, ready.batch_size
+            figures = run_model(model, truth, wanted, dict(writers), batch_size, advance, features)
     except KeyboardInterrupt:
         console.print(f"interrupted after {done} of {len(truth.images)} images; what was done is kept in {folder}")
     except BaseException:
@@ -144,6 +147,17 @@ def _describe(
         return None
     console.print(f"described {counted(done, 'image')} in {seconds:.1f} s, {done / seconds:.2f} images/s")
     return figures, rate
+
+
+def _stored_features(ready: ReadyModel, truth: Truth, console: Console) -> ImageVectors | None:
+    """Features of whole images where those that the model was trained on are still there, and of these images."""
+    if not isinstance(ready.loaded.model, ImageCaptioner):
+        return None
+    vectors = ImageVectors(ready.loaded, truth.region_file, None, ready.batch_size)
+    if vectors.file is None:
+        return None
+    console.print(f"features of the images are those of {vectors.file.file.path}")
+    return vectors
 
 
 def _writers(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from densecap.data.stored_pictures import stored_pictures
 from densecap.errors import UserError
-from densecap.evaluation.seen import SeenPictures, SeenWholes
+from densecap.evaluation.seen import Seen, SeenPictures, SeenWholes
 from densecap.evaluation.truth import Truth, TruthImage
 from densecap.metrics.dense_modules import ProposalRecallMetric
 from densecap.metrics.perplexity import perplexity
@@ -65,16 +65,21 @@ def run_model(
     writers: dict[str, Writer],
     batch_size: int,
     report: Callable[[int], None] = lambda count: None,
+    features: Callable[[Sequence[int]], Tensor] | None = None,
 ) -> ModelFigures:
     """Describe the stored pictures of the split; ``writers`` by protocol take the results.
 
     Protocols are "predicted" (boxes that the model finds), "truth" (true boxes) and, of a model that finds none,
     "images" (a caption for each whole picture). Boxes are written in original pixels. ``report`` is told how many
-    images are done. Errors: UserError when the model's numbers are not finite.
+    images are done; ``features`` gives those of whole pictures (N, F) by their rows in the prepared file, where they
+    need not be computed. Errors: UserError when the model's numbers are not finite.
     """
     figures = ModelFigures()
-    for images, pictures in _batches(truth, batch_size, wanted.exchange_images):
-        seen = SeenPictures(model, pictures) if isinstance(model, DenseCaptioner) else SeenWholes(model, pictures)
+    for images, rows, pictures in _batches(truth, batch_size, wanted.exchange_images):
+        if isinstance(model, DenseCaptioner):
+            seen: Seen = SeenPictures(model, pictures)
+        else:
+            seen = SeenWholes(model, pictures, features(rows) if features is not None else None)
         boxes = [_true_boxes(image, picture) for image, picture in zip(images, pictures)]
         if "predicted" in writers and isinstance(seen, SeenPictures):
             _write(writers["predicted"], images, pictures, seen.found(wanted.detection, wanted.generation))
@@ -94,13 +99,15 @@ def run_model(
     return figures
 
 
-def _batches(truth: Truth, batch_size: int, exchange: bool = False) -> Iterator[tuple[list[TruthImage], list[Tensor]]]:
-    """Images with their pictures (3, H, W), or with those of others."""
+def _batches(
+    truth: Truth, batch_size: int, exchange: bool = False
+) -> Iterator[tuple[list[TruthImage], Sequence[int], list[Tensor]]]:
+    """Images with the rows and the pictures (3, H, W) that are shown for them: their own, or those of others."""
     rows = [image.index for image in truth.images]
     shown = exchanged(rows) if exchange else rows
     images = dict(zip(shown, truth.images))
     for batch, pictures in stored_pictures(truth.region_file, shown, batch_size):
-        yield [images[row] for row in batch], pictures
+        yield [images[row] for row in batch], batch, pictures
 
 
 def exchanged(rows: Sequence[int], seed: int = 0) -> list[int]:

@@ -102,13 +102,20 @@ class SeenPictures(Seen):
 
 
 class SeenWholes(Seen):
-    """By a model that describes what it is given; the features of whole pictures are computed once."""
+    """By a model that describes what it is given; the features of whole pictures are computed once, unless ``features``
+    (B, F) are given."""
 
     model: ImageCaptioner
+
+    def __init__(self, model: ImageCaptioner, pictures: Sequence[Tensor], features: Tensor | None = None) -> None:
+        super().__init__(model, pictures)
+        self.features = features
 
     @cached_property
     def whole(self) -> Tensor:
         """(B, F) features of the whole pictures."""
+        if self.features is not None:
+            return self.features
         with torch.no_grad():
             return self.model.box_features(self.batch, self.sizes, whole_boxes(self.sizes, self.device))
 

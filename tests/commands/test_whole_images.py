@@ -81,6 +81,15 @@ def test_from_photos_to_figures_by_way_of_features(folder, capsys):
     again = json.loads(Path("again/report.json").read_text())["protocols"]["images"]["captions"]
     assert again == {name: captions[name] for name in again}
 
+    assert "features of the images are those of data/flickr8k_features.h5" in capsys.readouterr().err
+    Path("data/flickr8k_features.h5").unlink()
+    densecap("eval", *data, "output.dir=seen", "device=cpu", metrics)  # from the pixels
+    assert "features of the images" not in capsys.readouterr().err
+    read, seen = (json.loads(Path(name, "predictions.json").read_text())["images"] for name in ("report", "seen"))
+    for one, other in zip(read, seen, strict=True):
+        assert one["regions"][0]["caption"] == other["regions"][0]["caption"]
+        assert one["regions"][0]["log_prob"] == pytest.approx(other["regions"][0]["log_prob"], abs=2e-3)
+
 
 @pytest.mark.parametrize("decoder", ["mrnn", "lstm", "gru", "transformer"])
 def test_every_decoder_trains_on_whole_images(folder, decoder):
