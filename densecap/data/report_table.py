@@ -18,16 +18,17 @@ def show_report(report: dict[str, Any], console: Console, most_broken: int = 10)
     console.print(_facts_table(report))
     broken = report["broken_images"]
     for entry in broken[:most_broken]:
-        console.print(f"[yellow]left out:[/] {escape(entry['reason'])}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]left out:[/] {escape(entry['reason'])}", highlight=False, soft_wrap=True, markup=True)
     if len(broken) > most_broken:
         more = len(broken) - most_broken
         console.print(
             f"[yellow]left out:[/] {more:,} more images, all are listed in the report file",
             highlight=False,
             soft_wrap=True,
+            markup=True,
         )
     for problem in report["problems"]:
-        console.print(f"[yellow]note:[/] {escape(problem)}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]note:[/] {escape(problem)}", highlight=False, soft_wrap=True, markup=True)
 
 
 def _counts_table(report: dict[str, Any]) -> Table:
