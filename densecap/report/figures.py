@@ -17,6 +17,7 @@ _TITLES = {
     "num_detections": "boxes",
     "num_truths": "truths (merged)",
     "captions": "captions",
+    "distinct": "distinct captions",
     "references": "references",
     "captions_per_image": "captions of an image",
     "images_per_second": "images a second",
