@@ -181,7 +181,7 @@ def test_without_meteor_one_sentence_says_what_to_install(
 def test_ctrl_c_keeps_what_was_described(model_split: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from densecap.commands import eval_model
 
-    def interrupted(model, truth, wanted, writers, batch_size, advance):
+    def interrupted(*arguments):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(eval_model, "run_model", interrupted)
