@@ -27,7 +27,7 @@ from densecap.models.dense_captioner import DenseCaptioner
 from densecap.models.image_captioner import ImageCaptioner
 from densecap.models.inference import proposals_of
 from densecap.ops.boxes import box_area, box_iou
-from densecap.prediction.drawing import contact_sheet, draw_regions, image_from_tensor
+from densecap.prediction.drawing import draw_regions, image_from_tensor, save_sheet
 from densecap.structures import RegionPrediction
 
 #: Smaller true boxes need not be found with their phrase.
@@ -128,10 +128,7 @@ class LearnedReport(pl.Callback):
         for image, regions in findings.pictures[: self.sheet_images]:
             kept = [region for region in regions if region.score >= self.sheet_score]
             drawn.append(draw_regions(image_from_tensor(image), kept))
-        if drawn:
-            temporary = path.with_suffix(".tmp.jpg")
-            contact_sheet(drawn, columns=3).save(temporary, quality=90)
-            temporary.replace(path)
+        save_sheet(path, drawn, columns=3)
 
 
 def examine(model: DenseCaptioner, file: str | Path, split: str, num_images: int, batch_size: int = 8) -> Findings:

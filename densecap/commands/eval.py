@@ -67,7 +67,7 @@ def run(cfg: DictConfig) -> int:
             inputs = outcome
         inputs.meteor_backend, inputs.meteor_processes = str(cfg.meteor.backend), cfg.meteor.processes
         evaluation = evaluate(inputs, choice, console.print)
-        _write(evaluation, folder, int(cfg.sheet_images))
+        _write(evaluation, folder, cfg.sheet_images or 0)
     except OSError as error:
         raise UserError(f"cannot write the evaluation: {error}") from error
     show(evaluation.report, Console(highlight=False, markup=False))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from PIL import Image, ImageDraw
 from torch import Tensor
@@ -138,3 +140,13 @@ def contact_sheet(images: Sequence[Image.Image], columns: int = 4, gap: int = 12
         top = gap + index // columns * (height + gap) + (height - image.height) // 2
         sheet.paste(image.convert("RGB"), (left, top))
     return sheet
+
+
+def save_sheet(path: Path, images: Sequence[Image.Image], columns: int) -> bool:
+    """Write a contact sheet as a JPEG, under a temporary name first; False, and no file, without pictures."""
+    if not images:
+        return False
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    contact_sheet(images, columns).save(temporary, format="JPEG", quality=90)
+    temporary.replace(path)
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from PIL import Image
 
 from densecap.data.images import read_image
 from densecap.errors import UserError
-from densecap.prediction.drawing import contact_sheet, draw_regions, image_from_tensor
+from densecap.prediction.drawing import draw_regions, image_from_tensor, save_sheet
 from densecap.region_index.ranking import FoundImage
 from densecap.structures import RegionPrediction
 
@@ -29,10 +28,7 @@ def write_sheet(path: Path, found: Sequence[FoundImage], phrases: Sequence[str])
             pictures.append(_marked(image, rank, phrases))
         except (UserError, OSError):
             gone.append(image.file)
-    if pictures:
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        contact_sheet(pictures, COLUMNS).save(temporary, format="JPEG", quality=90)
-        temporary.replace(path)
+    save_sheet(path, pictures, COLUMNS)
     return gone
 
 

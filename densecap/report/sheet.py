@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from PIL import Image
 from densecap.evaluation.result import Evaluation
 from densecap.metrics.dense_map.records import DenseRecord
 from densecap.prediction.caption_strip import with_caption
-from densecap.prediction.drawing import contact_sheet, draw_regions
+from densecap.prediction.drawing import draw_regions, save_sheet
 from densecap.structures import RegionPrediction
 
 #: Pixels of the longest side of an image on the sheet, images in a row, and boxes drawn on one.
@@ -24,13 +23,7 @@ def write_sheet(path: Path, evaluation: Evaluation, num_images: int) -> bool:
     places = np.unique(np.linspace(0, len(records) - 1, min(num_images, len(records))).round().astype(int))
     whole = "images" in (evaluation.report.get("protocols") or {})
     loaded = [(records[place], evaluation.load_image(records[place].image_id)) for place in places.tolist()]
-    drawn = [_drawn(record, image, whole) for record, image in loaded if image is not None]
-    if not drawn:
-        return False
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    contact_sheet(drawn, COLUMNS).save(temporary, format="JPEG", quality=90)
-    temporary.replace(path)
-    return True
+    return save_sheet(path, [_drawn(record, image, whole) for record, image in loaded if image is not None], COLUMNS)
 
 
 def _drawn(record: DenseRecord, image: Image.Image, whole: bool) -> Image.Image:

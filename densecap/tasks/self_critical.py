@@ -45,7 +45,7 @@ class SelfCriticalTask(ImageCaptioningTask):
         config: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(model, optimizer, scheduler, weights, backbone_lr_ratio, config)
-        if num_samples < 2:
+        if not isinstance(num_samples, int) or num_samples < 2:
             raise UserError(f"task.num_samples is a whole number above 1, got {num_samples}")
         self.cross_entropy = cross_entropy
         self.drawing = GenerationSettings(temperature=1.0, num_captions=num_samples, max_length=max_length)

@@ -124,7 +124,7 @@ def test_the_second_protocol_alone(model_split: Path) -> None:
 
 def test_perfect_predictions(truth: Truth, capsys: pytest.CaptureFixture[str]) -> None:
     fakes.write_own(Path("perfect.json"), fakes.predictions_of(truth))
-    assert command.run(config("predictions=perfect.json", "output.dir=out", "sheet_images=0")) == 0
+    assert command.run(config("predictions=perfect.json", "output.dir=out", "sheet_images=null")) == 0
     report = report_in("out")
     assert dense(report)["standard"] == pytest.approx(dict.fromkeys(dense(report)["standard"], 1.0))
     assert report["protocols"]["truth"]["captions"]["BLEU-4"] == pytest.approx(1)
