@@ -180,6 +180,8 @@ def test_best_and_worst_whole_images_are_those_that_agree_most_and_least_with_pe
     records = [DenseRecord(f"image-{row}", 40, 30, whole, [1.0], [told[row]], whole, [said[row]]) for row in range(4)]
     scores = caption_scores(records)
     assert scores[0] == pytest.approx(10) and 0 < scores[1] < 10 and scores[2] == 0 and math.isnan(scores[3])
+    silent = DenseRecord("silent", 40, 30, [], [], [], whole, ["a a a a"])
+    assert caption_scores([*records, silent])[-1] == 0
     report = {"data": {"name": "coco", "split": "val"}, "protocols": {"images": {"captions": {}}}}
     reader = Reader(page(Evaluation(report, records), num_images=1))
     assert [text for text in reader.texts if text.startswith("image-")] == ["image-0", "image-2"]
