@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from densecap.errors import UserError
+from densecap.ops.cross_entropy import cross_entropy_in_place
 from densecap.text.vocabulary import END
 
 #: Everything a decoder remembers between two steps; every tensor has the N sequences as its first dimension.
@@ -74,7 +75,7 @@ class Decoder(nn.Module):
         hidden = self.hidden_states(features, tokens)  # (N, T + 1, H)
         caption, position = torch.nonzero(targets != IGNORED, as_tuple=True)  # (M,), (M,)
         scores = self.output(hidden[caption, position]).float()  # (M, V + 1)
-        losses = F.cross_entropy(scores, targets[caption, position], reduction="none")  # (M,)
+        losses = cross_entropy_in_place(scores, targets[caption, position])  # (M,)
         return losses.new_zeros(tokens.shape[0]).index_add(0, caption, losses)
 
     def check_word_loss(self) -> None:
