@@ -159,7 +159,10 @@ def _resume_path(cfg: DictConfig) -> str | None:
     if cfg.init:
         raise UserError("ckpt= resumes a run and init= starts a new one from its weights; give one of them")
     if cfg.ckpt != "last":
-        checkpoint.read(cfg.ckpt)
+        if "optimizer_states" not in checkpoint.read(cfg.ckpt):
+            raise UserError(
+                f"{cfg.ckpt} holds a model but no run to go on with: start from its weights, init={cfg.ckpt}"
+            )
         return str(cfg.ckpt)
     newest = checkpoint.newest(cfg.paths.outputs, name="last")
     if newest is None:

@@ -17,6 +17,7 @@ InputSize: TypeAlias = int | tuple[int, ...]
 #: What is done to a picture that is not square.
 CROPS = {
     "squash": "both sides are resized to S",
+    "squash_center": "both sides are resized to 8/7 S, and the middle is kept",
     "center": "the short side is resized to S, what the long side has beyond it is cut off at both ends",
     "ten": "the short side is resized to 8/7 S; four corners and the centre, and the mirror image of each",
 }
@@ -60,6 +61,10 @@ def views(image: Tensor, size: int, crop: str) -> Tensor:
     """(3, H, W) uint8 -> (K, 3, S, S) uint8, S being ``size``; resized with antialiasing, as everywhere here."""
     if crop == "squash":
         return resized(image, size, size)[None]
+    if crop == "squash_center":
+        side = round(size * 8 / 7)
+        image = resized(image, side, side)
+        return image[None, :, *_middle(image, size)]
     if crop == "center":
         image = short_side_resized(image, size)
         return image[None, :, *_middle(image, size)]

@@ -1,0 +1,1 @@
+"""Reading the weights in Caffe's protocol buffers (``.caffemodel``) without Caffe."""
