@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from densecap.errors import UserError
-    from densecap.models.captioner import Captioner
     from densecap.models.dense_captioner import DenseCaptioner
     from densecap.models.image_captioner import ImageCaptioner
+    from densecap.prediction.predictor import Predictor
+    from densecap.prediction.results import Result
     from densecap.text.vocabulary import Vocabulary
 
     __version__: str
@@ -21,20 +22,24 @@ if TYPE_CHECKING:
 _HOMES = {
     "DenseCaptioner": "densecap.models.dense_captioner",
     "ImageCaptioner": "densecap.models.image_captioner",
+    "Predictor": "densecap.prediction.predictor",
+    "Result": "densecap.prediction.results",
     "Vocabulary": "densecap.text.vocabulary",
     "UserError": "densecap.errors",
 }
 
-__all__ = ["DenseCaptioner", "ImageCaptioner", "UserError", "Vocabulary", "__version__", "load"]
+__all__ = ["DenseCaptioner", "ImageCaptioner", "Predictor", "Result", "UserError", "Vocabulary", "__version__", "load"]
 
 
-def load(path: str | Path, weights: str | Path | None = None) -> Captioner:
-    """The model in a checkpoint that train.py wrote, on the CPU and in evaluation mode.
+def load(path: str | Path, weights: str | Path | None = None, device: str = "cpu") -> Predictor:
+    """The model in a checkpoint that train.py wrote, ready to predict: ``load("model.ckpt").predict("photo.jpg")``.
 
-    ``weights`` says where the backbone's weights lie now, for a model that was trained on precomputed features.
-    Errors: UserError when the file is missing, incomplete or holds something else.
+    ``weights`` says where the backbone's weights lie now, for a model that was trained on precomputed features;
+    ``device`` is where it works ("auto": the first GPU where there is one). Errors: UserError when the file is missing,
+    incomplete or holds something else.
     """
-    return import_module("densecap.checkpoint").load(path, weights).model
+    loaded = import_module("densecap.checkpoint").load(path, weights)
+    return import_module("densecap.prediction.predictor").Predictor(loaded.model, device=device)
 
 
 def __getattr__(name: str) -> Any:

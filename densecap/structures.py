@@ -9,7 +9,7 @@ right edge of the last one is W, so width is x2 - x1 and the whole image is ``(0
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -184,19 +184,34 @@ class RegionPrediction:
 
 @dataclass
 class Prediction:
-    """All described boxes of one image, best score first; plain data that every later tool reads."""
+    """All described boxes of one image, best score first; plain data that every later tool reads.
+
+    ``frame`` (from 0) and ``seconds`` say where in its video or stream the image is, and are written only then.
+    """
 
     image_id: str
     file: str
     width: int
     height: int
     regions: list[RegionPrediction] = field(default_factory=list)
+    frame: int | None = None
+    seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        head = {key: value for key, value in asdict(self).items() if key != "regions"}
+        head: dict[str, Any] = {
+            "image_id": self.image_id,
+            "file": self.file,
+            "width": self.width,
+            "height": self.height,
+        }
+        if self.frame is not None:
+            head["frame"] = self.frame
+        if self.seconds is not None:
+            head["seconds"] = round(self.seconds, 4)
         return {**head, "regions": [region.to_json() for region in self.regions]}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Prediction:
         regions = [RegionPrediction.from_json(region) for region in data["regions"]]
-        return cls(str(data["image_id"]), data["file"], data["width"], data["height"], regions)
+        size = data["width"], data["height"]
+        return cls(str(data["image_id"]), data["file"], *size, regions, data.get("frame"), data.get("seconds"))

@@ -27,6 +27,9 @@ from densecap.errors import UserError
 #: The key that ``--config-dir`` becomes.
 SEARCH_PATH = "hydra.searchpath"
 
+#: A key that may be missing where another is given: a file of boxes names the pictures it is about.
+INSTEAD = {"source": "boxes"}
+
 
 def check(request: Request, config_dir: Path | None = None) -> tuple[Request, DictConfig]:
     """The request with values brought to their key's form, and the configuration composed from it.
@@ -119,6 +122,7 @@ def _settle(config: DictConfig, text: str, override: Override, names: list[str])
 def _check_missing(request: Request, config: DictConfig, config_dir: Path) -> None:
     plain = OmegaConf.to_container(config, resolve=False)
     missing = sorted(_missing({key: value for key, value in plain.items() if key != "hydra"}))  # type: ignore[union-attr]
+    missing = [key for key in missing if not (key in INSTEAD and config.get(INSTEAD[key]))]
     if missing:
         explained = {option.key: option.text for option in options(config_dir / f"{request.command.config_name}.yaml")}
         text = explained.get(missing[0], "")

@@ -38,8 +38,10 @@ COMMANDS = (
     Command("compare", "path", "put the figures of several evaluations side by side"),
     Command("search", "query", "find photos, and the regions in them, by words"),
     Command("preprocess", "data", "turn a data set into the one HDF5 file that training reads"),
-    Command("download", "data", "fetch a data set from where its owners publish it"),
+    Command("download", "data", "fetch a data set or a model from where its owners publish it"),
     Command("extract_features", "data", "compute features of all images once, for training without pixels"),
+    Command("convert", "path", "turn a model that other software saved into a checkpoint"),
+    Command("info", "path", "say what is in a checkpoint, or in a file of another software's weights"),
     Command("benchmark", "part", "time every part on this machine and compare with its arithmetic floor"),
 )
 

@@ -1,4 +1,7 @@
-"""``predict``: describe the regions of photos; files as in ``densecap.prediction.writers``, and pictures.
+"""``predict``: describe the regions of photos, videos and streams; files as in ``densecap.prediction.writers``.
+
+A folder that was typed as ``output.dir`` is gone on with: what is done in it is not done again. With ``devices`` the
+images are shared out among processes first, and what these did is put together afterwards.
 
 Exit status: 0 when every file was described, 1 when some could not be read, 2 when none could, 130 after Ctrl-C, 141
 when whoever read the standard output went away.
@@ -6,8 +9,9 @@ when whoever read the standard output went away.
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,102 +19,103 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from densecap.commands import reranking
 from densecap.commands.fresh_folder import make_fresh_folder, typed
+from densecap.commands.prediction_files import alone_in, open_outputs
+from densecap.commands.prediction_job import Job, captioner, deciding_settings, open_job
+from densecap.commands.prediction_page import write_page
+from densecap.commands.prediction_sharing import share_out
 from densecap.commands.progress import model_progress
 from densecap.commands.run_record import write_run_record
-from densecap.commands.trained_model import (
-    TrainedModel,
-    choose_device,
-    enough_memory,
-    load_model,
-    model_card,
-    prepare_model,
-)
+from densecap.commands.trained_model import load_model, prepare_model
+from densecap.distributed import global_rank
 from densecap.errors import UserError
-from densecap.prediction.loop import Caption, Outcome, predict_files
-from densecap.prediction.pictures import PictureWriter
-from densecap.prediction.reading import Picture
-from densecap.prediction.sources import resolve_sources
-from densecap.prediction.writers import check_formats, file_name, only_stdout, open_writers
-from densecap.structures import RegionPrediction
+from densecap.prediction.journal import Journal, remove_journals
+from densecap.prediction.loop import Caption, Outcome, Step, predict_files, write_earlier
+from densecap.prediction.writers import only_stdout, place_of
+
+#: Where the first process of a run tells the others its folder.
+FOLDER_VARIABLE = "DENSECAP_OUTPUT_DIR"
 
 
 def run(cfg: DictConfig) -> int:
     """Describe ``cfg.source``; see the config for the options and the module for the exit status."""
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-    formats = [cfg.output.formats] if isinstance(cfg.output.formats, str) else list(cfg.output.formats)
-    directory = str(cfg.output.dir)
-    check_formats(formats, directory)
-    device = choose_device(cfg.get("device") or "auto")
-    paths = resolve_sources(_source(cfg))
-    if directory == "-":
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True, quiet=global_rank() > 0)
+    job = open_job(cfg, console)
+    if job.directory == "-":
         with only_stdout() as stream:
-            return _predict(cfg, paths, formats, stream, device, console)
-    folder = Path(directory).expanduser()
+            return _predict(job, stream)
     try:
-        if not typed("output.dir"):
-            folder = make_fresh_folder(folder)
-            write_run_record(folder, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
-        return _predict(cfg, paths, formats, folder, device, console)
+        with ExitStack() as stack:
+            return _predict(job, _open_folder(cfg, Path(job.directory).expanduser(), stack))
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror or error}") from error
+        raise UserError(f"cannot write to {job.directory}: {error.strerror or error}") from error
 
 
-def _source(cfg: DictConfig) -> str | list[str]:
-    source = None if OmegaConf.is_missing(cfg, "source") else cfg.get("source")
-    if not source:
-        raise UserError("predict needs a picture, a folder or a glob: python predict.py source=PATH")
-    return source if isinstance(source, str) else [str(item) for item in source]
+def _open_folder(cfg: DictConfig, folder: Path, stack: ExitStack) -> Path:
+    """The folder that was typed, or a fresh one, for this run alone as long as it lasts."""
+    if global_rank():
+        return Path(os.environ.get(FOLDER_VARIABLE, folder))
+    if not typed("output.dir"):
+        folder = make_fresh_folder(folder)
+        write_run_record(folder, OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+    stack.enter_context(alone_in(folder))
+    os.environ[FOLDER_VARIABLE] = str(folder.resolve())
+    stack.callback(os.environ.pop, FOLDER_VARIABLE, None)
+    return folder
 
 
-def _predict(
-    cfg: DictConfig,
-    paths: Sequence[Path],
-    formats: Sequence[str],
-    target: Path | TextIO,
-    device: torch.device,
-    console: Console,
-) -> int:
+def _predict(job: Job, target: Path | TextIO) -> int:
     start = time.perf_counter()
-    trained = prepare_model(cfg, device, lambda: load_model(cfg, console))
+    several = job.devices.count > 1
+    device = torch.device("cpu") if several else job.devices.first  # Lightning moves it
+    trained = prepare_model(job.cfg, device, lambda: load_model(job.cfg, job.console))
     if trained.loaded.data_name == "shapes":
-        console.print("this model was trained on generated scenes: it knows nothing but coloured shapes")
-    caption, card = _captioner(cfg, trained, console)
-    writers = open_writers(formats, target, card)
-    pictures = None
-    if "images" in formats and isinstance(target, Path):
-        pictures = PictureWriter(target / "images", cfg.output.get("num_to_draw"))
+        job.console.print("this model was trained on generated scenes: it knows nothing but coloured shapes")
+    caption, card = captioner(job, trained)
     outcome = Outcome()
     outcome.stages["load"] = time.perf_counter() - start
-
-    with model_progress(console) as progress:
-        bar = progress.add_task("describing", total=len(paths))
-
-        def report(picture: Picture) -> None:
-            progress.advance(bar)
-            if picture.problem:
-                console.print(f"skipped: {picture.path} {picture.problem}")
-
-        predict_files(caption, paths, writers, pictures, trained.batch_size, outcome, report)
-    _say(console, outcome, len(paths), target, formats)
+    journal = None
+    if isinstance(target, Path):
+        if not (job.cfg.output.get("resume", True) or global_rank()):
+            remove_journals(target)
+        if several:
+            share_out(job, trained, caption, card, target, outcome)
+            if global_rank():
+                return 0
+            trained.loaded.model.to(job.devices.first)
+        journal = Journal(target, deciding_settings(card))
+    _describe(job, caption, card, target, journal, trained.batch_size, outcome)
+    if "html" in job.formats and isinstance(target, Path) and outcome.is_worth_writing:
+        write_page(job.formats, target)
+    _say(job, outcome, target)
     return exit_status(outcome)
 
 
-def _captioner(cfg: DictConfig, trained: TrainedModel, console: Console) -> tuple[Caption, dict[str, Any]]:
-    """What describes a list of images, with ``rerank`` if it is asked for, and its card for the files."""
-    loaded, generation = trained.loaded, reranking.with_hypotheses(cfg, trained.generation)
-    rerank = reranking.of_pictures(cfg, loaded, console)
-    card = model_card(loaded, trained.detection, generation)
-    if rerank is not None:
-        card["config"]["rerank"] = reranking.settings_of(cfg)
+def _describe(
+    job: Job,
+    caption: Caption,
+    card: dict[str, Any],
+    target: Path | TextIO,
+    journal: Journal | None,
+    batch_size: int,
+    outcome: Outcome,
+) -> None:
+    """Describe what is left, and write everything."""
+    outputs = open_outputs(job, target, card, journal)
+    with model_progress(job.console) as progress:
+        bar = progress.add_task("describing", total=job.source.total)
 
-    def caption(images: list[torch.Tensor]) -> list[list[RegionPrediction]]:
-        with enough_memory(len(images)):
-            found = loaded.model.caption_images(images, trained.detection, generation)
-            return found if rerank is None else rerank(images, found)
+        def report(step: Step) -> None:
+            progress.advance(bar)
+            if step.problem:
+                job.console.print(f"skipped: {step.item.name} {step.problem}")
 
-    return caption, card
+        if outcome.stopped:
+            write_earlier(job.source, outputs, outcome, report)
+        else:
+            predict_files(caption, job.source, outputs, batch_size, outcome, report)
+    if outputs.video is not None and outputs.video.is_empty:
+        job.console.print("no video was written, as the source holds pictures only: draw those with images")
 
 
 def exit_status(outcome: Outcome) -> int:
@@ -119,20 +124,26 @@ def exit_status(outcome: Outcome) -> int:
     if outcome.stopped == "pipe":
         return 141
     if outcome.errors:
-        return 1 if outcome.images else 2
+        return 1 if outcome.images or outcome.earlier else 2
     return 0
 
 
-def _say(console: Console, outcome: Outcome, wanted: int, target: Path | TextIO, formats: Sequence[str]) -> None:
+def _say(job: Job, outcome: Outcome, target: Path | TextIO) -> None:
     if outcome.stopped == "pipe":
         return
+    say, wanted = job.console.print, "" if job.source.total is None else f" of {job.source.total}"
     if outcome.stopped == "interrupt":
-        console.print(f"interrupted after {outcome.images} of {wanted} images; what was done is kept")
-    rate = outcome.images / outcome.seconds if outcome.seconds else 0.0
-    what = f"{outcome.images} images with {outcome.regions} regions"
-    console.print(f"described {what} in {outcome.seconds:.1f} s, {rate:.2f} images/s")
+        on = "" if typed("output.dir") else f", and output.dir={target} goes on with it"
+        say(f"interrupted after {outcome.images + outcome.earlier}{wanted} images; what was done is kept{on}")
+    regions = "" if outcome.taken_over else f" with {outcome.regions} regions"
+    rate = outcome.described / outcome.seconds if outcome.seconds else 0.0
+    if outcome.described or not outcome.taken_over:
+        say(f"described {outcome.described} images{regions} in {outcome.seconds:.1f} s, {rate:.2f} images/s")
+    if outcome.taken_over:
+        say(f"{outcome.taken_over} images were done before; all together have {outcome.regions} regions")
     if outcome.errors:
-        console.print(f"{len(outcome.errors)} of {wanted} files could not be read")
+        say(f"{len(outcome.errors)}{wanted} files could not be read")
+    if job.boxes is not None and job.boxes.without:
+        say(f"{job.boxes.name} has no boxes for {len(job.boxes.without)} images, which were given none")
     if isinstance(target, Path):
-        files = ["images/" if name == "images" else file_name(name) for name in dict.fromkeys(formats)]
-        console.print(f"written to {target}: {', '.join(files)}")
+        say(f"written to {target}: {', '.join(place_of(name) for name in job.formats)}")

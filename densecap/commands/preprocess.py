@@ -40,7 +40,7 @@ def prepare(
     ask for files of one folder at the same time one works and the others wait. UserError for a data set that is not
     there or leaves nothing to train on.
     """
-    plain = _plain(data)
+    plain = plain_data(data)
     console = console or Console(stderr=True)
     file, options = Path(plain["file"]).expanduser(), _options(plain)
     if not overwrite and _is_ready(file, plain, options):
@@ -93,7 +93,8 @@ def _options(plain: dict[str, Any]) -> PreparationOptions:
     )
 
 
-def _plain(data: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
+def plain_data(data: DictConfig | Mapping[str, Any]) -> dict[str, Any]:
+    """The node ``data`` as plain values. Errors: UserError when one that has to be given is missing."""
     if not isinstance(data, DictConfig):
         return dict(data)
     missing = [f"data.{name!s}" for name in data if OmegaConf.is_missing(data, name)]

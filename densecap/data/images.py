@@ -82,13 +82,18 @@ def _decode_with_pillow(data: bytes, name: str) -> Tensor:
         with Image.open(io.BytesIO(data)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ImageError(f"{name} is too large: {image.width} x {image.height} pixels")
-            pixels = np.array(_to_rgb(ImageOps.exif_transpose(image)))
+            return image_from_pillow(image)
     except UnidentifiedImageError:
         raise ImageError(f"{name} is not an image in a known format") from None
     except ImageError:
         raise
     except Exception as error:  # decoders of damaged files raise nearly anything: OSError, SyntaxError, struct.error
         raise ImageError(f"{name} is damaged: {str(error) or type(error).__name__}") from None
+
+
+def image_from_pillow(image: Image.Image) -> Tensor:
+    """A Pillow image by the rule above; errors: ValueError for floating-point pixels."""
+    pixels = np.array(_to_rgb(ImageOps.exif_transpose(image)))
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 

@@ -38,17 +38,19 @@ def draw_regions(
     scale: int | None = None,
     text_size: int | None = None,
     palette: Sequence[str] = PALETTE,
+    line_width: int | None = None,
 ) -> Image.Image:
     """A copy of the picture with the boxes of its first ``num_to_draw`` regions (all when None) and their captions.
 
     Boxes are in pixels of ``image``. ``scale`` enlarges the picture by that factor before drawing (None: only a small
-    one, see ``LEGIBLE_SIDE``); ``text_size`` is in pixels of the result (None: in proportion to it). Boxes take the
-    "#rrggbb" colours of the ``palette`` in turn.
+    one, see ``LEGIBLE_SIDE``); ``text_size`` and ``line_width`` are in pixels of the result (None: in proportion to
+    it). Boxes take the "#rrggbb" colours of the ``palette`` in turn.
     """
     canvas = enlarged(image, scale)
     scale = canvas.width // image.width
     mean_side = math.sqrt(canvas.width * canvas.height)
     text_size = text_size or max(14, round(0.028 * mean_side))
+    line_width = line_width or max(2, round(0.005 * mean_side))
     drawn = [region for region in regions if all(map(math.isfinite, region.box))][:num_to_draw]
     boxes = [_on_canvas(region.box, scale, canvas.size) for region in drawn]
     marks = [
@@ -56,7 +58,7 @@ def draw_regions(
     ]
     draw = ImageDraw.Draw(canvas)
     for box, colour, _ in reversed(marks):
-        _draw_box(draw, box, colour, max(2, round(0.005 * mean_side)))
+        _draw_box(draw, box, colour, line_width)
     _draw_labels(draw, marks, canvas.size, text_size)
     return canvas
 

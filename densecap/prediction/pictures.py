@@ -1,56 +1,93 @@
-"""Saving pictures with boxes and captions, in a thread beside the model."""
+"""Pictures that predict writes beside the text: one or more files of each image, made in threads beside the model."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from PIL import Image
 from torch import Tensor
 
 from densecap.prediction.caption_strip import describes_whole_image, with_caption
-from densecap.prediction.drawing import draw_regions, image_from_tensor
+from densecap.prediction.drawing import PALETTE, draw_regions, image_from_tensor
 from densecap.structures import Prediction
 
-#: Pictures waiting to be drawn at most; the model waits beyond that.
-_AHEAD = 16
 
+@dataclass(frozen=True)
+class DrawingStyle:
+    """How regions are drawn: ``num_to_draw`` best ones (None: all); ``text_size`` and ``line_width`` in pixels of the
+    drawn picture (None: in proportion to it)."""
 
-class PictureWriter:
-    """Draws each prediction into ``folder/<image_id>.jpg``; ``num_to_draw`` best regions, all when None.
+    num_to_draw: int | None = 10
+    text_size: int | None = None
+    line_width: int | None = None
 
-    The caption of a whole image stands below it.
-    """
-
-    def __init__(self, folder: Path, num_to_draw: int | None = None) -> None:
-        self.folder, self.num_to_draw, self.seconds = folder, num_to_draw, 0.0
-        folder.mkdir(parents=True, exist_ok=True)
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="draw")
-        self._waiting: deque[Future[None]] = deque()
-
-    def add(self, prediction: Prediction, image: Tensor) -> None:
-        """Draw on a (3, H, W) uint8 ``image``. Errors: OSError when an earlier picture could not be saved."""
-        if len(self._waiting) >= _AHEAD:
-            self._waiting.popleft().result()
-        self._waiting.append(self._pool.submit(self._save, prediction, image))
-
-    def close(self) -> None:
-        """Wait for the pictures under way. Errors: OSError when one could not be saved."""
-        self._pool.shutdown(wait=True)
-        while self._waiting:
-            self._waiting.popleft().result()
-
-    def _save(self, prediction: Prediction, image: Tensor) -> None:
-        start = time.perf_counter()
+    def draw(self, prediction: Prediction, image: Tensor, palette: Sequence[str] = PALETTE) -> Image.Image:
+        """The (3, H, W) uint8 picture with its regions; the caption of a whole picture stands below it."""
         picture = image_from_tensor(image)
         if describes_whole_image(prediction):
-            picture = with_caption(picture, prediction.regions[0].caption)
-        else:
-            picture = draw_regions(picture, prediction.regions, self.num_to_draw)
-        path = self.folder / f"{prediction.image_id}.jpg"
-        temporary = self.folder / f".{os.getpid()}.tmp"  # one thread, so one name is enough
-        picture.save(temporary, format="JPEG", quality=92)
-        temporary.replace(path)
-        self.seconds += time.perf_counter() - start
+            return with_caption(picture, prediction.regions[0].caption, self.text_size)
+        return draw_regions(
+            picture, prediction.regions, self.num_to_draw, None, self.text_size, palette, self.line_width
+        )
+
+
+class PictureOutput:
+    """Files made from an image and what was said of it, for the format ``name`` of ``output.formats``.
+
+    ``digest`` stands for everything that decides what the files look like, so that a later run knows whether those of
+    an earlier one will do.
+    """
+
+    name: str
+
+    def __init__(self, folder: Path, settings: Any = None) -> None:
+        self.folder = folder
+        self.digest = digest_of(settings)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, prediction: Prediction, image: Tensor) -> None:
+        """Write the files of a (3, H, W) uint8 image; called in several threads at once, for different images.
+
+        Errors: OSError.
+        """
+        raise NotImplementedError
+
+    def is_there(self, prediction: Prediction) -> bool:
+        """Whether its files lie in the folder."""
+        raise NotImplementedError
+
+
+def digest_of(settings: Any) -> str:
+    """A short text that differs where settings, of plain values, do."""
+    return hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=6).hexdigest()
+
+
+class DrawnPictures(PictureOutput):
+    """``images/<image_id>.jpg``: the picture with its regions drawn on it."""
+
+    name = "images"
+
+    def __init__(self, folder: Path, style: DrawingStyle) -> None:
+        super().__init__(folder, asdict(style))
+        self.style = style
+
+    def save(self, prediction: Prediction, image: Tensor) -> None:
+        save_jpeg(self.style.draw(prediction, image), self._path(prediction))
+
+    def is_there(self, prediction: Prediction) -> bool:
+        return self._path(prediction).is_file()
+
+    def _path(self, prediction: Prediction) -> Path:
+        return self.folder / f"{prediction.image_id}.jpg"
+
+
+def save_jpeg(picture: Image.Image, path: Path) -> None:
+    """Write a JPEG under a temporary name, then rename it."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    picture.save(temporary, format="JPEG", quality=92)
+    temporary.replace(path)

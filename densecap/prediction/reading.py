@@ -5,51 +5,57 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from torch import Tensor
 
-from densecap.data.images import read_image
 from densecap.errors import UserError
+from densecap.prediction.sources import Frame, Unread
 
 
 @dataclass
 class Picture:
-    """One file of the source: ``image`` (3, H, W) uint8 RGB, or None and the ``problem`` why it cannot be read."""
+    """One picture of the source: ``image`` (3, H, W) uint8 RGB, or None and the ``problem`` why it cannot be read."""
 
     image_id: str
-    path: Path
+    name: str
+    frame: Frame | None = None
     image: Tensor | None = None
     problem: str = ""
     seconds: float = 0.0
 
 
-def read_pictures(paths: Sequence[Path], ids: Sequence[str], batch_size: int) -> Iterator[list[Picture]]:
+def read_pictures(source: Iterable[Unread], batch_size: int) -> Iterator[list[Picture]]:
     """Pictures in the given order, in lists of ``batch_size``; about two lists are decoded ahead.
 
-    A file that cannot be read takes its place in a list with its problem; nothing is raised for it.
+    When a live stream's newest picture comes, what is there is given at once, as shorter lists. A file that cannot be
+    read takes its place in a list with its problem; nothing is raised for it.
     """
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="decode") as pool:
         waiting: deque[Future[Picture]] = deque()
-        files = iter(zip(ids, paths))
         try:
-            for image_id, path in files:
-                waiting.append(pool.submit(_read, image_id, path))
-                if len(waiting) >= 3 * batch_size:
-                    yield [waiting.popleft().result() for _ in range(batch_size)]
+            for item in source:
+                waiting.append(pool.submit(_read, item))
+                while waiting and (item.is_latest or len(waiting) >= 3 * batch_size):
+                    yield _first(waiting, batch_size)
             while waiting:
-                yield [waiting.popleft().result() for _ in range(min(batch_size, len(waiting)))]
+                yield _first(waiting, batch_size)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _read(image_id: str, path: Path) -> Picture:
+def _first(waiting: deque[Future[Picture]], count: int) -> list[Picture]:
+    return [waiting.popleft().result() for _ in range(min(count, len(waiting)))]
+
+
+def _read(item: Unread) -> Picture:
     start = time.perf_counter()
+    picture = Picture(item.image_id, item.name, item.frame)
     try:
-        image = read_image(path)
+        picture.image = item.read()
     except (UserError, OSError, MemoryError) as error:
-        return Picture(image_id, path, problem=str(error).removeprefix(f"{path} ") or type(error).__name__)
-    return Picture(image_id, path, image, seconds=time.perf_counter() - start)
+        picture.problem = str(error).removeprefix(f"{item.name} ") or type(error).__name__
+    picture.seconds = time.perf_counter() - start
+    return picture

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from densecap.data.images import read_image
 from densecap.models.captioner import Captioner
 from densecap.models.dense_captioner import DenseCaptioner
 from densecap.models.generation import GenerationSettings
@@ -18,6 +20,7 @@ from densecap.models.settings import DetectionSettings
 from densecap.ops.whole_boxes import whole_boxes
 from densecap.prediction.loop import check_finite
 from densecap.prediction.reading import Picture, read_pictures
+from densecap.prediction.sources import Unread
 from densecap.region_index.folder import RegionIndex, stamp_of
 from densecap.region_index.parts import IndexPart
 from densecap.structures import Prediction, RegionPrediction
@@ -75,8 +78,9 @@ def build_index(
     problems: list[tuple[str, str]] = []
     entries: list[tuple[Prediction, tuple[int, int], Tensor]] = []
     try:
-        for batch in read_pictures(paths, [str(path) for path in paths], batch_size):
-            problems += [(str(picture.path), picture.problem) for picture in batch if picture.image is None]
+        unread = [Unread(str(path), str(path), partial(read_image, path)) for path in paths]
+        for batch in read_pictures(unread, batch_size):
+            problems += [(picture.name, picture.problem) for picture in batch if picture.image is None]
             entries += _described(describer, [picture for picture in batch if picture.image is not None])
             if len(entries) >= PART_SIZE:
                 full, entries = entries, []
@@ -93,10 +97,10 @@ def _described(describer: Describer, pictures: Sequence[Picture]) -> list[tuple[
     images = [picture.image for picture in pictures if picture.image is not None]
     if not images:
         return []
-    stamps = [_stamp(picture.path) for picture in pictures]
+    stamps = [_stamp(Path(picture.name)) for picture in pictures]
     entries = []
     for picture, image, stamp, regions, codes in zip(pictures, images, stamps, *describer(images)):
-        prediction = Prediction(picture.image_id, str(picture.path), image.shape[-1], image.shape[-2], regions)
+        prediction = Prediction(picture.image_id, picture.name, image.shape[-1], image.shape[-2], regions)
         check_finite(prediction)
         entries.append((prediction, stamp, codes.float().cpu()))
     return entries

@@ -72,6 +72,7 @@ def test_missing_values_are_named_with_their_explanation():
     with pytest.raises(UserError, match=r"predict needs source=\.\.\.: an image"):
         checked("predict")
     checked("predict", "--cfg", "job")  # shown, not run
+    checked("predict", "boxes=boxes.json")  # which names the pictures
 
 
 def test_commands_are_suggested():
@@ -164,6 +165,7 @@ def test_own_files_from_config_dir(tmp_path):
 @pytest.mark.parametrize("command", [command.name for command in COMMANDS])
 def test_every_command_composes(command):
     needed = {"predict": ["source=a.jpg"], "search": ["index=photos"], "compare": ["path=outputs"]}
+    needed |= {"convert": ["path=a.t7"], "info": ["path=a.ckpt"]}
     _, config = checked(command, *needed.get(command, []))
     plain = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
     assert plain.paths.outputs == "outputs"

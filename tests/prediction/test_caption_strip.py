@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from densecap.prediction.caption_strip import describes_whole_image, with_caption
-from densecap.prediction.pictures import PictureWriter
+from densecap.prediction.pictures import DrawingStyle, DrawnPictures
 from densecap.structures import Prediction, RegionPrediction
 
 CAPTION = "two dogs run through the tall grass beside a river and a man with a red hat watches them"
@@ -43,14 +43,11 @@ def test_which_predictions_are_of_whole_images():
 
 
 def test_the_writer_chooses(tmp_path):
-    writer = PictureWriter(tmp_path)
+    writer = DrawnPictures(tmp_path, DrawingStyle())
     image = torch.full((3, 40, 60), 90, dtype=torch.uint8)
-    writer.add(prediction((0, 0, 60, 40)), image)
-    writer.close()
+    writer.save(prediction((0, 0, 60, 40)), image)
     with Image.open(tmp_path / "a.jpg") as picture:
         below = picture.size
-    writer = PictureWriter(tmp_path)
-    writer.add(prediction((5, 5, 60, 40)), image)
-    writer.close()
+    writer.save(prediction((5, 5, 60, 40)), image)
     with Image.open(tmp_path / "a.jpg") as picture:
         assert picture.size == (480, 320) and below[0] == 480 and below[1] > 320
