@@ -81,7 +81,9 @@ def write_region_file(path: Path, contents: RegionFileContents, jpeg_chunks: Ite
     try:
         with h5py.File(temporary, "w", libver=("v108", "latest")) as file:  # older formats limit attributes to 64 KB
             _write_metadata(file, contents)
-            _write_jpegs(file, int(contents.offsets[-1]), jpeg_chunks)
+            total = int(contents.offsets[-1])
+            place = _reserve_bytes(file, total)
+        _write_jpegs(temporary, place, total, jpeg_chunks)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -122,15 +124,27 @@ def _write_strings(file: h5py.File, name: str, values: Sequence[str], rows: int 
         data[start : start + rows] = values[start : start + rows]
 
 
-def _write_jpegs(file: h5py.File, total: int, jpeg_chunks: Iterable[bytes | np.ndarray]) -> None:
-    data = file.create_dataset("images/bytes", shape=(total,), dtype="u1")
-    position = 0
-    for chunk in jpeg_chunks:
-        piece = np.frombuffer(chunk, dtype=np.uint8)
-        data[position : position + len(piece)] = piece
-        position += len(piece)
-    if position != total:
-        raise ValueError(f"/images/bytes expects {total} bytes, got {position}")
+def _reserve_bytes(file: h5py.File, total: int) -> int:
+    """Make /images/bytes with ``total`` bytes, all in one place; returns where in the file that is."""
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    space = h5py.h5s.create_simple((total,))
+    data = h5py.h5d.create(file["images"].id, b"bytes", h5py.h5t.STD_U8LE, space, properties)
+    return int(data.get_offset() or 0)
+
+
+def _write_jpegs(path: Path, place: int, total: int, jpeg_chunks: Iterable[bytes | np.ndarray]) -> None:
+    """Write the pieces at ``place`` of the closed file, without the library: it takes longer to be asked than to write."""
+    written = 0
+    with path.open("r+b") as file:
+        file.seek(place)
+        for chunk in jpeg_chunks:
+            written += file.write(chunk)
+            if written > total:
+                break
+    if written != total:
+        raise ValueError(f"/images/bytes expects {total} bytes, got {written}")
 
 
 class RegionFile:
