@@ -135,12 +135,12 @@ def _reserve_bytes(file: h5py.File, total: int) -> int:
 
 
 def _write_jpegs(path: Path, place: int, total: int, jpeg_chunks: Iterable[bytes | np.ndarray]) -> None:
-    """Write the pieces at ``place`` of the closed file, without the library: it takes longer to be asked than to write."""
+    """Write the pieces at ``place`` of the closed file; HDF5 itself takes longer over small pieces than the disk."""
     written = 0
     with path.open("r+b") as file:
         file.seek(place)
         for chunk in jpeg_chunks:
-            written += file.write(chunk)
+            written += file.write(chunk if isinstance(chunk, bytes) else chunk.data)
             if written > total:
                 break
     if written != total:
