@@ -34,6 +34,7 @@ __all__ = ["DenseCaptioner", "ImageCaptioner", "Predictor", "Result", "UserError
 def load(path: str | Path, weights: str | Path | None = None, device: str = "cpu") -> Predictor:
     """The model in a checkpoint that train.py wrote, ready to predict: ``load("model.ckpt").predict("photo.jpg")``.
 
+    ``path`` may also be a model's folder that export wrote, or one on the hub: ``load("hf://organisation/name")``.
     ``weights`` says where the backbone's weights lie now, for a model that was trained on precomputed features;
     ``device`` is where it works ("auto": the first GPU where there is one). Errors: UserError when the file is missing,
     incomplete or holds something else.

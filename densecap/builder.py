@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from densecap.errors import UserError
@@ -15,13 +15,14 @@ from densecap.errors import UserError
 ALLOWED = ("densecap.", "torch.optim.", "torch.nn.", "pytorch_lightning.")
 
 
-def build(node: Any, **arguments: Any) -> Any:
+def build(node: Any, within: Sequence[str] = ALLOWED, **arguments: Any) -> Any:
     """The object a config node describes (``_target_`` and arguments), with further ``arguments`` filled in.
 
-    Nodes marked ``_partial_: true`` become constructors. Errors: UserError for a target outside the whitelist.
+    Nodes marked ``_partial_: true`` become constructors. Errors: UserError for a target that is not defined ``within``
+    these packages, which a name such as densecap.cli.entry.os.system only seems to be.
     """
     plain = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig | ListConfig) else node
-    _check(plain)
+    _check(plain, tuple(within))
     try:
         return instantiate(plain, _convert_="all", **arguments)
     except InstantiationException as error:
@@ -30,13 +31,26 @@ def build(node: Any, **arguments: Any) -> Any:
         raise
 
 
-def _check(node: Any) -> None:
+def _check(node: Any, within: tuple[str, ...]) -> None:
     if isinstance(node, Mapping):
         target = node.get("_target_")
-        if target is not None and not str(target).startswith(ALLOWED):
-            raise UserError(f"the configuration asks for {target!r}, but only {', '.join(ALLOWED)}* may be built")
+        if target is not None and not _is_within(str(target), within):
+            raise UserError(f"the configuration asks for {target!r}, but only {', '.join(within)}* may be built")
         for value in node.values():
-            _check(value)
-    elif isinstance(node, list):
+            _check(value, within)
+    elif isinstance(node, list | tuple):
         for value in node:
-            _check(value)
+            _check(value, within)
+    elif isinstance(node, str) and "${" in node:  # Hydra would resolve it, and build what comes of it unchecked
+        raise UserError(f"the configuration holds {node[:60]!r}, which is not resolved: nothing is built from it")
+
+
+def _is_within(target: str, within: tuple[str, ...]) -> bool:
+    """Whether it is named so and what is found under that name was defined there, too."""
+    if not target.startswith(within):
+        return False
+    try:
+        found = get_object(target)
+    except Exception:  # Hydra says what is wrong with the name
+        return True
+    return f"{getattr(found, '__module__', '')}.".startswith(within)

@@ -4,6 +4,9 @@ What is added under the key ``densecap``: ``version`` (int), ``config`` (plain d
 vocabulary in order), ``data_name``, and of a model that was trained on precomputed features their ``recipe``
 (``densecap.models.feature_recipe``), from which the backbone is built again. Only tensors and plain values are stored,
 so ``weights_only=True`` reads it.
+
+Wherever a checkpoint is read it may also be a model's folder (``densecap.model_folder``) or an address of one on the
+hub. Nothing in either can run code: parts are built from classes of ``densecap.models`` alone.
 """
 
 from __future__ import annotations
@@ -19,12 +22,20 @@ import torch
 from densecap.builder import build
 from densecap.errors import UserError
 from densecap.features.backbones import backbone_of_recipe, for_whole_images
+from densecap.model_folder.description import check_description
+from densecap.model_folder.folder import read_folder
+from densecap.model_folder.hub import fetched, is_hub_address
+from densecap.model_folder.layout import WEIGHTS, folder_of, is_graph, is_model_folder
+from densecap.model_folder.origin import origin_of, trained_on
 from densecap.models.backbones.precomputed import Precomputed
 from densecap.models.captioner import Captioner
 from densecap.models.feature_recipe import FeatureRecipe
 from densecap.models.image_captioner import ImageCaptioner
 from densecap.structures import CHECKPOINT_VERSION
 from densecap.text.vocabulary import Vocabulary
+
+#: Where the parts of a model are defined: a file can ask for no others.
+PARTS = ("densecap.models.",)
 
 
 @dataclass
@@ -66,26 +77,49 @@ def check_same_features(content: Mapping[str, Any], model: Captioner, path: str 
         raise UserError(f"{path} was trained on other features than {model.backbone.file.path} holds: {difference}")
 
 
-def trained_on(content: Mapping[str, Any]) -> torch.Tensor | None:
-    """(M,) keys of the images a checkpoint was trained on, as the datamodule stored them; None if it does not say."""
-    return content.get("CaptioningDataModule", {}).get("trained_on")
+def located(path: str | Path) -> Path:
+    """The file of a model's tensors: a checkpoint, or model.safetensors of a folder or of the hub.
+
+    Errors: UserError for an address of the hub that cannot be fetched.
+    """
+    place = fetched(path) if is_hub_address(path) else Path(path)
+    return place / WEIGHTS if is_model_folder(place) else place
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """The content of a checkpoint on the CPU; errors: UserError when it is missing, broken or not ours."""
-    path = Path(path)
+    """The content of a checkpoint or a model's folder on the CPU; errors: UserError when it is missing, broken or not
+    ours."""
+    path = located(path)
+    if path.name == WEIGHTS and is_model_folder(folder_of(path)):
+        return read_folder(path)
+    if is_graph(path):
+        raise UserError(
+            f"{path} is a model in ONNX, which predict takes (and densecap.onnx_runtime.captioner in Python), but not "
+            "what needs PyTorch: give the checkpoint it was exported from"
+        )
     if not path.is_file():
         raise UserError(f"there is no checkpoint at {path}; give the path of a .ckpt file that train.py wrote")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
-        raise UserError(f"{path} cannot be read as a checkpoint ({_first_line(error)}); is it complete?") from error
+    content = _unpickled(path)
     own = content.get("densecap") if isinstance(content, dict) else None
     if own is None:
         raise UserError(f"{path} holds no densecap model; give a checkpoint that train.py wrote")
-    if own["version"] > CHECKPOINT_VERSION:
-        raise UserError(f"{path} was written by a newer densecap (format {own['version']}); update this one")
+    check_description(own, path)
+    if not isinstance(content.get("state_dict"), dict):
+        raise UserError(f"{path} holds no densecap model: it has no tensors")
     return content
+
+
+def _unpickled(path: Path) -> Any:
+    """Errors: UserError for a file that is broken, or would run code."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{path} is no checkpoint of densecap, or a damaged one: opening it could run code, so it is not "
+            "opened; a model of other software becomes a checkpoint with python -m densecap convert path=FILE"
+        ) from error
+    except Exception as error:  # a damaged file makes PyTorch fail in many ways
+        raise UserError(f"{path} cannot be read as a checkpoint ({_first_line(error)}); is it complete?") from error
 
 
 def _first_line(error: BaseException) -> str:
@@ -99,7 +133,10 @@ def build_model(model_config: Mapping[str, Any], vocabulary: Vocabulary, pretrai
         plain["backbone"] = for_whole_images(plain["backbone"])
     if not pretrained and "weights" in plain["backbone"]:
         plain["backbone"] = {**plain["backbone"], "weights": None}
-    return build(plain)(vocabulary=vocabulary)
+    model = build(plain, within=PARTS)(vocabulary=vocabulary)
+    if not isinstance(model, Captioner):
+        raise UserError(f"model._target_={plain['_target_']} is no captioner")
+    return model
 
 
 def weights_of(content: Mapping[str, Any]) -> dict[str, torch.Tensor]:
@@ -114,17 +151,43 @@ def load(path: str | Path, weights: str | None = None) -> LoadedModel:
     A model that was trained on precomputed features has no backbone in its file: it is built as they were computed,
     from ``weights`` (None: where the recipe says they lie), which must be the same.
     """
+    path = located(path)
     content = read(path)
     own = content["densecap"]
+    tensors = weights_of(content)
+    if recipe_of(content) is None:
+        _check_fits(content, tensors, path)
     model = _empty_model(content, weights)
     try:
-        model.load_state_dict(_with_backbone(weights_of(content), model))
+        model.load_state_dict(_with_backbone(tensors, model))
     except RuntimeError as error:
         raise UserError(f"the weights in {path} do not fit the model its config describes: {error}") from error
     for name in ("detection", "generation"):
         if own["config"].get(name):
-            setattr(model, name, build(own["config"][name]))
-    return LoadedModel(model.eval(), own["config"], Path(path), own["data_name"], trained_on(content))
+            setattr(model, name, build(own["config"][name], within=PARTS))
+    model.origin = origin_of(content)
+    return LoadedModel(model.eval(), own["config"], path, own["data_name"], trained_on(content))
+
+
+def _check_fits(content: Mapping[str, Any], tensors: Mapping[str, Any], path: Path) -> None:
+    """Errors: UserError where the configuration describes no model, or one of other tensors; before any is made, since
+    a file from somewhere may ask for more than memory holds."""
+    own = content["densecap"]
+    try:
+        with torch.device("meta"):
+            model = build_model(own["config"]["model"], Vocabulary(own["words"]), pretrained=False)
+        shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    except UserError:
+        raise
+    except Exception as error:  # whatever the constructors make of values that nobody meant
+        raise UserError(f"the configuration in {path} describes no model: {_first_line(error)}") from error
+    found = {name: tuple(value.shape) for name, value in tensors.items() if isinstance(value, torch.Tensor)}
+    wrong = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
+    if wrong:
+        told = f"{wrong[0]} is {found.get(wrong[0], 'missing')}, and the model has {shapes.get(wrong[0], 'none')}"
+        raise UserError(
+            f"the weights in {path} do not fit the model its config describes: {told}, one of {len(wrong)} differences"
+        )
 
 
 def _empty_model(content: Mapping[str, Any], weights: str | None) -> Captioner:
@@ -136,7 +199,7 @@ def _empty_model(content: Mapping[str, Any], weights: str | None) -> Captioner:
     backbone = backbone_of_recipe(recipe, weights)
     plain = {key: value for key, value in config.items() if key != "backbone"}
     plain |= {"crop": recipe.crop, "input_size": recipe.input_size, "image_size": recipe.image_size}
-    return build(plain)(vocabulary=vocabulary, backbone=backbone)
+    return build(plain, within=PARTS)(vocabulary=vocabulary, backbone=backbone)
 
 
 def _with_backbone(weights: dict[str, torch.Tensor], model: Captioner) -> dict[str, torch.Tensor]:

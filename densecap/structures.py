@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:  # what predicts without PyTorch uses these types, too
+    import torch
+    from torch import Tensor
 
 #: Version of the predictions.json schema (see ``densecap.prediction.writers``).
 PREDICTIONS_VERSION = 1
@@ -103,6 +105,16 @@ class Batch:
         images = self.images.to(device, non_blocking=non_blocking)
         regions = [item.to(device) for item in self.regions]
         return Batch(images, self.image_sizes, regions, self.image_ids, self.original_sizes)
+
+    def first(self, count: int) -> Batch:
+        """The first ``count`` images."""
+        return Batch(
+            self.images[:count],
+            self.image_sizes[:count],
+            self.regions[:count],
+            self.image_ids[:count],
+            self.original_sizes[:count],
+        )
 
     def pin_memory(self) -> Batch:
         self.images = self.images.pin_memory()

@@ -20,6 +20,7 @@ from densecap.models.dense_captioner import DenseCaptioner
 from densecap.models.generation import generate
 from densecap.models.image_captioner import ImageCaptioner
 from densecap.models.inference import Detections, detections_of_maps, proposals_of_maps
+from densecap.models.settings import DetectionSettings
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,10 @@ class Asked:
         tokens = torch.from_numpy(self.truth.tokens.astype(np.int64)).to(self.image.device)
         return self.model.decoder(self._codes(self.truth.boxes), tokens), caption_targets(tokens)
 
+    def describe(self, boxes: np.ndarray) -> list[str]:
+        """Captions of (R, 4) boxes in original pixels."""
+        return self._captions(self._codes(boxes))
+
     def _codes(self, boxes: np.ndarray) -> Tensor:
         """(R, F) features of (R, 4) boxes in original pixels."""
         return self.codes(torch.from_numpy(boxes * self.scale).to(self.image.device, torch.float32))
@@ -103,7 +108,7 @@ class DescribedImage(Asked):
             phrases[owner] += [phrase] if phrase else []
         rows = [row for row, own in enumerate(phrases) if own]
         keys = [self.image_id if len(boxes) == 1 else f"{self.image_id} box {row}" for row in rows]
-        return DescribedBoxes(keys, self._captions(self._codes(boxes[rows])), [phrases[row] for row in rows])
+        return DescribedBoxes(keys, self.describe(boxes[rows]), [phrases[row] for row in rows])
 
 
 class ExaminedImage(Asked):
@@ -112,12 +117,17 @@ class ExaminedImage(Asked):
     model: DenseCaptioner
 
     @cached_property
+    def detection(self) -> DetectionSettings:
+        """How boxes are found: the model's own settings, unless others are put here before anything is asked."""
+        return self.model.detection
+
+    @cached_property
     def maps(self) -> list:
         return self.model.feature_maps(self.image[None], [self.size])
 
     @cached_property
     def record(self) -> DenseRecord:
-        found = detections_of_maps(self.model, self.maps, [self.size], self.model.detection)[0]
+        found = detections_of_maps(self.model, self.maps, [self.size], self.detection)[0]
         finite = found.logits.isfinite() & found.boxes.isfinite().all(dim=1)
         found = Detections(found.boxes[finite], found.logits[finite], found.codes[finite])
         height, width = self.truth.size
@@ -137,7 +147,7 @@ class ExaminedImage(Asked):
         references = references_of_boxes(self.truth.boxes, self.truth.captions)
         rows = [row for row, own in enumerate(references) if own]
         keys = [f"{self.image_id} box {row}" for row in rows]
-        captions = self._captions(self._codes(self.truth.boxes[rows]))
+        captions = self.describe(self.truth.boxes[rows])
         return DescribedBoxes(keys, captions, [references[row] for row in rows])
 
     @cached_property

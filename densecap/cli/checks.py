@@ -23,6 +23,7 @@ from densecap.cli.composition import choices, compose_whole, opened
 from densecap.cli.group_checks import check_member, chooses, explain_unused_group, groups, none_for_null
 from densecap.cli.key_checks import check_key, check_value, rewritten
 from densecap.errors import UserError
+from densecap.sweeps.search_space import override_texts
 
 #: The key that ``--config-dir`` becomes.
 SEARCH_PATH = "hydra.searchpath"
@@ -47,11 +48,24 @@ def check(request: Request, config_dir: Path | None = None) -> tuple[Request, Di
         names = sorted(groups(loader))
         settled = [text if text in shaping else _settle(base, text, item, names) for text, item in parsed]
         config = _compose(request, settled)
+        if request.multirun:
+            _check_search_space(loader, config, names)
     if request.runs and "${" in str(config.paths.outputs):
         raise UserError(f"paths.outputs={config.paths.outputs}: Hydra takes ${{ for its own; choose another folder")
     if request.runs:
         _check_missing(request, config, config_dir or locations.config_dir())
     return replace(request, overrides=settled), config
+
+
+def _check_search_space(loader: ConfigLoader, config: DictConfig, names: list[str]) -> None:
+    """The keys that a search varies, which stand in a file: as if they had been typed."""
+    params = OmegaConf.to_container(config.hydra.sweeper, resolve=True).get("params")  # type: ignore[union-attr]
+    for text in override_texts(params or {}):
+        override = _parse(text, multirun=True)
+        if chooses(loader, override):
+            check_member(loader, override, list(_values(override)))
+        elif not override.key_or_group.startswith("hydra"):
+            _settle(config, text, override, names)
 
 
 def _parse(text: str, multirun: bool) -> Override:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,12 +20,12 @@ from densecap.cli.arguments import Request
 from densecap.cli.composition import COMPOSITION_ERRORS, VERSION_BASE, one_line
 from densecap.cli.quoting import quote
 from densecap.errors import UserError
+from densecap.sweeps import plugins
+from densecap.sweeps.conclusion import conclude
+from densecap.sweeps.job import OF_THE_SWEEP, follow_parent, is_recorded, is_typed, run_job
 
 #: What Lightning sets for the processes it starts, to be forgotten before the next job of a sweep.
 LAUNCHER_VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-
-#: Hydra's own settings that belong to a sweep, not to one of its jobs.
-SWEEP_SETTINGS = ("hydra.mode", "hydra.sweep", "hydra.run", "hydra/sweeper", "hydra/launcher", "hydra.launcher")
 
 
 def launch(request: Request, config: DictConfig, words: list[str]) -> int:
@@ -32,17 +35,23 @@ def launch(request: Request, config: DictConfig, words: list[str]) -> int:
     ``python -m densecap train``): Lightning starts its other processes with it.
     Errors: UserError when the configuration does not compose; whatever else the command raises comes through.
     """
-    run_folder.register(claim=request.runs)
+    run_folder.register(claim=request.runs, resume=not request.multirun)
     overrides = request.overrides
     if request.multirun:  # one folder for the sweep, also when a launcher starts its jobs elsewhere
-        overrides = [*overrides, f"hydra.sweep.dir={quote(str(config.hydra.sweep.dir))}"]
+        sweep_folder, since = Path(str(config.hydra.sweep.dir)), time.time()
+        overrides = [*overrides, f"hydra.sweep.dir={quote(str(sweep_folder))}"]
+        plugins.register()
+    elif request.runs and config.hydra.runtime.choices.get("hparams_search") and is_typed(os.environ):
+        print("densecap: hparams_search without -m trains once, as configured; -m searches", file=sys.stderr)
     statuses: list[int] = []
     started: list[bool] = []
 
     def job(job_config: DictConfig) -> int:
         started.append(True)
+        follow_parent(os.environ)
+        run_folder.register_again()
         with _as_one_run(request, words):
-            statuses.append(run_command(request, job_config))
+            statuses.append(_one_job(request, job_config))
         return statuses[-1]
 
     arguments = [*overrides, *request.hydra_flags()]
@@ -54,20 +63,39 @@ def launch(request: Request, config: DictConfig, words: list[str]) -> int:
         if started:
             raise
         raise UserError(one_line(error)) from error
+    if request.multirun and request.runs:
+        return conclude(sweep_folder, since, plugins.searches(str(config.hydra.sweeper._target_)))
     return max(statuses, default=0)
 
 
+def _one_job(request: Request, config: DictConfig) -> int:
+    """Run the command; where it is a job of a sweep, what became of it is recorded in its folder."""
+    if not request.multirun and not is_recorded(os.environ):
+        return run_command(request, config)
+    own = HydraConfig.get()
+    command, overrides = partial(_call, request, config), [str(text) for text in own.overrides.task]
+    try:
+        return run_job(command, Path(str(own.runtime.output_dir)), overrides, survive=request.multirun)
+    except UserError as error:
+        return report(error)
+
+
 def run_command(request: Request, config: DictConfig) -> int:
-    """Import the command and run it; a UserError becomes one line on standard error and status 2.
+    """Import the command and run it; a UserError becomes one line on standard error and status 2."""
+    try:
+        return _call(request, config)
+    except UserError as error:
+        return report(error)
+
+
+def _call(request: Request, config: DictConfig) -> int:
+    """Import the command and run it.
 
     NumPy, which reads this variable when it is imported, multiplies matrices in the thread that asks: commands bring
     threads of their own, which would wait for each other's (scoring pairs takes twice as long then).
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        return int(import_module(request.command.run_module).run(config) or 0)
-    except UserError as error:
-        return report(error)
+    return int(import_module(request.command.run_module).run(config) or 0)
 
 
 def report(error: UserError) -> int:
@@ -85,7 +113,7 @@ def _as_one_run(request: Request, words: list[str]) -> Iterator[None]:
     """
     own = HydraConfig.instance().cfg.hydra  # type: ignore[union-attr]
     if request.multirun:
-        kept = [text for text in own.overrides.hydra if not text.lstrip("+~").startswith(SWEEP_SETTINGS)]
+        kept = [text for text in own.overrides.hydra if not text.lstrip("+~").startswith(OF_THE_SWEEP)]
         overrides = [*own.overrides.task, *kept]
         with read_write(own), open_dict(own):
             own.run.dir = own.runtime.output_dir

@@ -17,17 +17,39 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
 FREE_TEXT = frozenset(
-    {"source", "ckpt", "init", "predictions", "path", "query", "boxes", "index", "output", "data.splits"}
+    {
+        "source",
+        "ckpt",
+        "init",
+        "resume",
+        "predictions",
+        "path",
+        "query",
+        "boxes",
+        "index",
+        "output",
+        "images",
+        "truth",
+        "data.splits",
+        "token",
+        "vocabulary",
+        "weights",
+        "report",
+        "picture",
+        "licence",
+        "push_to",
+    }
 )
 #: Endings of keys that hold a path wherever they are: ``output.dir``, ``model.backbone.weights``, ``save_dir``.
 FREE_TEXT_PATTERNS = (
     "paths.*",
+    "annotations.*",
     *(f"*[._]{name}" for name in ("path", "file", "dir", "folder")),
     *(f"*.{name}" for name in ("root", "table", "weights")),
 )
 
 #: Free text that is no path: a leading ``~`` stays.
-NOT_PATHS = frozenset({"query"})
+NOT_PATHS = frozenset({"query", "token"})
 
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 

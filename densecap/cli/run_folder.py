@@ -16,17 +16,33 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from densecap.commands.unfinished import AUTO, unfinished_folder
+from densecap.errors import UserError
 
-def register(claim: bool) -> None:
-    """Make both resolvers known; with ``claim`` the run folder is made, so that nobody else can take its name."""
+
+def register(claim: bool, resume: bool = False) -> None:
+    """Make both resolvers known; with ``claim`` the run folder is made, so that nobody else can take its name.
+
+    With ``resume`` the option of that name is followed: the folder may be that of an earlier run.
+    """
+
+    earlier: dict[str, str | None] = {}  # looked for once: the folder is then held
 
     def run_folder(*, _root_: DictConfig) -> str:
-        command = OmegaConf.select(_root_, "hydra.job.config_name") or HydraConfig.get().job.config_name
-        return _run_folder(str(_root_.paths.outputs), str(command), claim)
+        command = str(OmegaConf.select(_root_, "hydra.job.config_name") or HydraConfig.get().job.config_name)
+        if resume and claim and command not in earlier:
+            earlier[command] = _earlier_folder(_root_, command)
+        return earlier.get(command) or _run_folder(str(_root_.paths.outputs), command, claim)
 
     _run_folder.cache_clear()
     OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
     OmegaConf.register_new_resolver("output_dir", output_dir, replace=True)
+
+
+def register_again() -> None:
+    """The same in a process that a launcher started for a job of a sweep, which has its folder already."""
+    if not OmegaConf.has_resolver("output_dir"):
+        register(claim=False)
 
 
 def output_dir() -> str:
@@ -35,6 +51,20 @@ def output_dir() -> str:
     if OmegaConf.is_missing(config.runtime, "output_dir"):
         return str(config.run.dir)
     return str(config.runtime.output_dir)
+
+
+def _earlier_folder(root: DictConfig, command: str) -> str | None:
+    """The folder of the run that ``resume=`` goes on with; None for a new one, or where the launch names it."""
+    wanted = OmegaConf.select(root, "resume")
+    if not wanted:
+        return None
+    if wanted != AUTO:
+        if not (Path(wanted) / "checkpoints").is_dir():
+            raise UserError(f"resume={wanted} is not the folder of a training run; give one, or resume=auto")
+        return str(wanted)
+    parent = Path(root.paths.outputs) / command
+    folder = None if launch_id(os.environ) else unfinished_folder(parent, root)
+    return None if folder is None else str(folder)
 
 
 @cache

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from densecap.cli.quoting import is_quoted, quote_text
 
 #: Keys that take several values; each may be a path, a glob or an address.
-COLLECTED = frozenset({"source", "path"})
+COLLECTED = frozenset({"source", "path", "compare"})
 
 
 def collect(key: str, values: Sequence[str]) -> str:

@@ -34,13 +34,18 @@ class Command:
 COMMANDS = (
     Command("train", None, "train a captioner, or go on training one"),
     Command("predict", "source", "describe an image, several, a folder or a glob with a trained captioner"),
+    Command("serve", "ckpt", "serve a trained captioner: a live page with camera and upload, REST and WebSocket"),
     Command("eval", None, "score a trained captioner, or a file of predictions, on a split"),
+    Command("runs", "path", "list training runs with state, best figures and duration, or compare two"),
     Command("compare", "path", "put the figures of several evaluations side by side"),
+    Command("view", "path", "look at predictions in the browser, or export the page for any web server"),
+    Command("sweep_report", "path", "report on a sweep: table, plots, and the best configurations as commands"),
     Command("search", "query", "find photos, and the regions in them, by words"),
     Command("preprocess", "data", "turn a data set into the one HDF5 file that training reads"),
     Command("download", "data", "fetch a data set or a model from where its owners publish it"),
     Command("extract_features", "data", "compute features of all images once, for training without pixels"),
     Command("convert", "path", "turn a model that other software saved into a checkpoint"),
+    Command("export", "ckpt", "write a trained model as safetensors, ONNX or torch.export"),
     Command("info", "path", "say what is in a checkpoint, or in a file of another software's weights"),
     Command("benchmark", "part", "time every part on this machine and compare with its arithmetic floor"),
 )

@@ -1,6 +1,6 @@
 """``benchmark``: time every part of the captioner on this machine, beside the least time its arithmetic takes.
 
-``part=metrics`` measures the metrics instead, beside pycocoevalcap.
+``part=metrics`` measures the metrics instead, beside pycocoevalcap, and ``part=serve`` the server under load.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from densecap.benchmark.prediction_parts import PredictionParts
 from densecap.benchmark.timing import measure
 from densecap.benchmark.training_parts import TrainingParts
 from densecap.builder import build
+from densecap.commands.benchmark_load import run_load
 from densecap.commands.trained_model import choose_device
 from densecap.data.images import read_image
 from densecap.errors import UserError
@@ -40,9 +41,15 @@ from densecap.text.vocabulary import Vocabulary
 PARTS = (*DATA_PARTS, *PREDICTION_PARTS, *TRAINING_PARTS)
 METRIC_PARTS = tuple(suite.PARTS)
 
+#: The server under load, which is measured by itself.
+SERVER_PART = "serve"
+
 
 def run(cfg: DictConfig) -> None:
     """Time ``cfg.part`` ("all" for every one of the captioner), print the table and write ``cfg.output``."""
+    if cfg.part == SERVER_PART:
+        run_load(cfg)
+        return
     names, precisions = chosen_parts(cfg.part), _precisions(cfg.precision)
     if set(names) <= set(METRIC_PARTS):
         _run_metrics(cfg, names)
@@ -87,7 +94,7 @@ def chosen_parts(name: str) -> tuple[str, ...]:
         return PARTS
     if name == "metrics":
         return METRIC_PARTS
-    known = (*PARTS, *METRIC_PARTS)
+    known = (*PARTS, *METRIC_PARTS, SERVER_PART)
     if name not in known:
         near = get_close_matches(name, ("all", "metrics", *known), n=1)
         hint = f", did you mean {near[0]}?" if near else "."

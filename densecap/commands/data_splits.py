@@ -13,7 +13,6 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from densecap.builder import build
-from densecap.commands.preprocess import plain_data
 from densecap.data.reader import Reader
 from densecap.data.splits import SPLIT_NAMES
 from densecap.errors import UserError
@@ -44,6 +43,8 @@ class DataSplits:
         if name not in known:
             raise UserError(f"there is no data set {name}: there are {', '.join(known)}")
         try:
+            from densecap.commands.preprocess import plain_data  # PyTorch, which not every source needs
+
             cfg = compose("preprocess", [f"data={name}", *_search_path()])
             cfg.paths = self.paths
             for key, value in self.typed.items():

@@ -26,6 +26,13 @@ class Devices:
     def count(self) -> int:
         return self.devices if isinstance(self.devices, int) else len(self.devices)
 
+    def all(self) -> list[torch.device]:
+        """Every one of them; the processor as often as it was asked for."""
+        if self.first.type != "cuda" or self.count == 1:
+            return [self.first] * self.count
+        numbers = self.devices if isinstance(self.devices, list) else range(self.devices)
+        return [torch.device("cuda", number) for number in numbers]
+
 
 def choose_devices(cfg: DictConfig) -> Devices:
     """The devices of ``cfg.device`` (which kind, or the one) and ``cfg.devices`` (null, a number, GPUs by number, or

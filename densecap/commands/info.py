@@ -16,9 +16,18 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from densecap.commands import info_exports as exports
 from densecap.conversion.caffe import network
 from densecap.conversion.description import Description, describe_torch_file
-from densecap.conversion.foreign_files import describe_caffe, describe_torch7
+from densecap.conversion.foreign_files import (
+    describe_caffe,
+    describe_densecap_pytorch,
+    describe_pickle,
+    describe_tensorflow,
+    describe_torch7,
+)
+from densecap.conversion.pickles import reader as pickles
+from densecap.conversion.tensorflow import checkpoint, table
 from densecap.conversion.torch7 import reader
 from densecap.errors import UserError
 
@@ -32,14 +41,24 @@ class Kind:
     describe: Callable[[Path], Description]
 
 
+def _is_tar(path: Path) -> bool:
+    return path.name.lower().endswith(".pth.tar")
+
+
 def _is_torch_file(path: Path) -> bool:
     return path.suffix.lower() in (".ckpt", ".pt", ".pth")
 
 
 KINDS = (
+    Kind("models' folders and files of safetensors", exports.suits_safetensors, exports.describe_safetensors),
+    Kind("graphs in ONNX", exports.suits_onnx, exports.describe_onnx),
+    Kind("programs of torch.export (.pt2)", exports.suits_program, exports.describe_program),
+    Kind("TensorFlow's checkpoints", table.suits, describe_tensorflow),
     Kind("checkpoints of densecap and files of PyTorch (.ckpt, .pth)", _is_torch_file, describe_torch_file),
     Kind("Torch7 (.t7)", reader.suits, describe_torch7),
     Kind("Caffe (.caffemodel)", network.suits, describe_caffe),
+    Kind("m-RNN's vectors and other pickles of plain values (.npy, .pkl)", pickles.suits, describe_pickle),
+    Kind("densecap-pytorch (.pth.tar)", _is_tar, describe_densecap_pytorch),
 )
 
 
@@ -58,6 +77,7 @@ def run(cfg: DictConfig) -> int:
 
 def describe(path: Path) -> Description:
     """Errors: UserError for a file that is missing, broken or of no kind that is known."""
+    path = checkpoint.given_path(path)
     if not path.exists():
         raise UserError(f"there is no file {path}")
     for kind in KINDS:

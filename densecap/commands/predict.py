@@ -1,7 +1,8 @@
 """``predict``: describe the regions of photos, videos and streams; files as in ``densecap.prediction.writers``.
 
 A folder that was typed as ``output.dir`` is gone on with: what is done in it is not done again. With ``devices`` the
-images are shared out among processes first, and what these did is put together afterwards.
+images are shared out among processes first, and what these did is put together afterwards. ``source=webcam`` is the
+live page of ``densecap.commands.serve`` instead.
 
 Exit status: 0 when every file was described, 1 when some could not be read, 2 when none could, 130 after Ctrl-C, 141
 when whoever read the standard output went away.
@@ -15,22 +16,20 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from densecap.commands.fresh_folder import make_fresh_folder, typed
 from densecap.commands.prediction_files import alone_in, open_outputs
-from densecap.commands.prediction_job import Job, captioner, deciding_settings, open_job
+from densecap.commands.prediction_job import Job, deciding_settings, open_job
 from densecap.commands.prediction_page import write_page
-from densecap.commands.prediction_sharing import share_out
 from densecap.commands.progress import model_progress
 from densecap.commands.run_record import write_run_record
-from densecap.commands.trained_model import load_model, prepare_model
 from densecap.distributed import global_rank
 from densecap.errors import UserError
 from densecap.prediction.journal import Journal, remove_journals
 from densecap.prediction.loop import Caption, Outcome, Step, predict_files, write_earlier
+from densecap.prediction.sources import is_webcam
 from densecap.prediction.writers import only_stdout, place_of
 
 #: Where the first process of a run tells the others its folder.
@@ -39,6 +38,10 @@ FOLDER_VARIABLE = "DENSECAP_OUTPUT_DIR"
 
 def run(cfg: DictConfig) -> int:
     """Describe ``cfg.source``; see the config for the options and the module for the exit status."""
+    if _is_webcam(cfg):
+        from densecap.commands.serve import serve_webcam  # FastAPI, which nothing else here needs
+
+        return serve_webcam(cfg)
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True, quiet=global_rank() > 0)
     job = open_job(cfg, console)
     if job.directory == "-":
@@ -49,6 +52,11 @@ def run(cfg: DictConfig) -> int:
             return _predict(job, _open_folder(cfg, Path(job.directory).expanduser(), stack))
     except OSError as error:
         raise UserError(f"cannot write to {job.directory}: {error.strerror or error}") from error
+
+
+def _is_webcam(cfg: DictConfig) -> bool:
+    source = None if OmegaConf.is_missing(cfg, "source") else cfg.get("source")
+    return is_webcam(source if source is None or isinstance(source, str) else list(source))
 
 
 def _open_folder(cfg: DictConfig, folder: Path, stack: ExitStack) -> Path:
@@ -65,30 +73,65 @@ def _open_folder(cfg: DictConfig, folder: Path, stack: ExitStack) -> Path:
 
 
 def _predict(job: Job, target: Path | TextIO) -> int:
-    start = time.perf_counter()
-    several = job.devices.count > 1
-    device = torch.device("cpu") if several else job.devices.first  # Lightning moves it
-    trained = prepare_model(job.cfg, device, lambda: load_model(job.cfg, job.console))
-    if trained.loaded.data_name == "shapes":
-        job.console.print("this model was trained on generated scenes: it knows nothing but coloured shapes")
-    caption, card = captioner(job, trained)
     outcome = Outcome()
-    outcome.stages["load"] = time.perf_counter() - start
-    journal = None
-    if isinstance(target, Path):
-        if not (job.cfg.output.get("resume", True) or global_rank()):
-            remove_journals(target)
-        if several:
-            share_out(job, trained, caption, card, target, outcome)
-            if global_rank():
-                return 0
-            trained.loaded.model.to(job.devices.first)
-        journal = Journal(target, deciding_settings(card))
-    _describe(job, caption, card, target, journal, trained.batch_size, outcome)
+    done = _with_graphs(job, target, outcome) if job.devices is None else _with_checkpoint(job, target, outcome)
+    if not done:
+        return 0
     if "html" in job.formats and isinstance(target, Path) and outcome.is_worth_writing:
         write_page(job.formats, target)
     _say(job, outcome, target)
     return exit_status(outcome)
+
+
+def _with_graphs(job: Job, target: Path | TextIO, outcome: Outcome) -> bool:
+    """Describe with a model in ONNX; returns whether this process writes the results."""
+    from densecap.commands.prediction_onnx import onnx_captioner
+
+    start = time.perf_counter()
+    caption, card, batch_size = onnx_captioner(job)
+    outcome.stages["load"] = time.perf_counter() - start
+    _describe(job, caption, card, target, _journal(job, target, card), batch_size, outcome)
+    return True
+
+
+def _with_checkpoint(job: Job, target: Path | TextIO, outcome: Outcome) -> bool:
+    """The same with a checkpoint; PyTorch, which takes seconds to import, is imported here only."""
+    from densecap.commands.prediction_captioner import captioner
+    from densecap.commands.prediction_sharing import share_out
+    from densecap.commands.trained_model import choose_device, load_model, prepare_model
+
+    assert job.devices is not None
+    start = time.perf_counter()
+    several = job.devices.count > 1
+    device = choose_device("cpu") if several else job.devices.first  # Lightning moves it
+    trained = prepare_model(job.cfg, device, lambda: load_model(job.cfg, job.console))
+    if trained.loaded.data_name == "shapes":
+        job.console.print("this model was trained on generated scenes: it knows nothing but coloured shapes")
+    caption, card = captioner(job, trained)
+    outcome.stages["load"] = time.perf_counter() - start
+    if isinstance(target, Path) and several:
+        _forget(job, target)
+        share_out(job, trained, caption, card, target, outcome)
+        if global_rank():
+            return False
+        trained.loaded.model.to(job.devices.first)
+    journal = _journal(job, target, card, forget=not several)
+    _describe(job, caption, card, target, journal, trained.batch_size, outcome)
+    return True
+
+
+def _journal(job: Job, target: Path | TextIO, card: dict[str, Any], forget: bool = True) -> Journal | None:
+    """What was done in the folder, unless that is to be forgotten."""
+    if not isinstance(target, Path):
+        return None
+    if forget:
+        _forget(job, target)
+    return Journal(target, deciding_settings(card))
+
+
+def _forget(job: Job, folder: Path) -> None:
+    if not (job.cfg.output.get("resume", True) or global_rank()):
+        remove_journals(folder)
 
 
 def _describe(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from densecap.commands.prediction_job import Job
 from densecap.data.folder_lock import folder_lock
 from densecap.errors import UserError
 from densecap.prediction.crops import CropPictures
@@ -17,6 +16,9 @@ from densecap.prediction.pictures import DrawnPictures, PictureOutput
 from densecap.prediction.video import VideoOutput
 from densecap.prediction.writers import open_writers, place_of
 from densecap.prediction.writers.densecap2016 import ResizedPictures
+
+if TYPE_CHECKING:
+    from densecap.commands.prediction_job import Job
 
 #: Temporary names that a killed run leaves behind.
 _LEFTOVERS = (

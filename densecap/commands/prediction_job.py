@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
-from torch import Tensor
 
-from densecap.commands import reranking
-from densecap.commands.devices import Devices, choose_devices, started_by_launcher
 from densecap.commands.fresh_folder import typed
-from densecap.commands.given_boxes import GivenBoxes, open_boxes
 from densecap.commands.prediction_page import with_what_a_page_needs
 from densecap.commands.source_options import open_sources
-from densecap.commands.trained_model import TrainedModel, enough_memory, model_card
+from densecap.data.pixels import use_arrays
 from densecap.errors import UserError
-from densecap.prediction.loop import Caption
+from densecap.model_folder.layout import is_graph
 from densecap.prediction.pictures import DrawingStyle
-from densecap.prediction.precision import check_precision
-from densecap.prediction.predictor import Predictor
-from densecap.prediction.sources import Source, Unread
+from densecap.prediction.sources import Shard, Source
 from densecap.prediction.video import import_av
 from densecap.prediction.writers import check_formats
-from densecap.structures import RegionPrediction
+
+if TYPE_CHECKING:  # with a model in ONNX PyTorch is not imported, and need not be there
+    from densecap.commands.devices import Devices
+    from densecap.commands.given_boxes import GivenBoxes
 
 
 @dataclass(frozen=True)
 class Job:
-    """``directory`` is as typed, "-" for standard output; ``console`` hears what is said to people."""
+    """``directory`` is as typed, "-" for standard output; ``console`` hears what is said to people. ``devices`` are
+    None where onnxruntime runs the model."""
 
     cfg: DictConfig
     formats: list[str]
@@ -38,7 +36,7 @@ class Job:
     style: DrawingStyle
     source: Source
     boxes: GivenBoxes | None
-    devices: Devices
+    devices: Devices | None
     precision: str
     console: Console
 
@@ -46,21 +44,57 @@ class Job:
 def open_job(cfg: DictConfig, console: Console) -> Job:
     """Everything that was typed, checked. Errors: UserError for what cannot be done."""
     formats = [cfg.output.formats] if isinstance(cfg.output.formats, str) else list(cfg.output.formats)
-    directory = str(cfg.output.dir)
+    directory, shard = str(cfg.output.dir), Shard.read(cfg.get("shard"))
+    if shard.folder and directory != "-":
+        directory = str(Path(directory) / shard.folder)  # commands of other shards write beside it
     check_formats(formats, directory)
     formats = with_what_a_page_needs(formats)
     style = drawing_style(cfg)
     if "video" in formats:
         import_av()
-    precision = check_precision(str(cfg.get("precision") or "fp32"))
-    devices = choose_devices(cfg)
-    boxes = open_boxes(_plain(cfg.boxes)) if cfg.get("boxes") else None
+    precision = str(cfg.get("precision") or "fp32")
+    devices, boxes = _of_graphs(cfg) if uses_graphs(cfg) else _of_checkpoints(cfg, precision)
     named = _source(cfg, boxes)
     source = open_sources(cfg, named)
-    if devices.count > 1:
+    if devices is not None and devices.count > 1:
         _check_sharing(cfg, named, source, directory)
     source = source if boxes is None else boxes.check(source)
     return Job(cfg, formats, directory, style, source, boxes, devices, precision, console)
+
+
+def uses_graphs(cfg: DictConfig) -> bool:
+    """Whether ``cfg.ckpt`` is a model in ONNX."""
+    return bool(cfg.get("ckpt")) and is_graph(Path(str(cfg.ckpt)).expanduser())
+
+
+def _of_checkpoints(cfg: DictConfig, precision: str) -> tuple[Devices, GivenBoxes | None]:
+    """What PyTorch is asked for. Errors: UserError, also where it is not installed."""
+    try:
+        from densecap.commands.devices import choose_devices
+        from densecap.commands.given_boxes import open_boxes
+        from densecap.prediction.precision import check_precision
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"a checkpoint needs the package {error.name}, which is not installed here: install it, or give a model "
+            "that export format=onnx wrote"
+        ) from error
+
+    check_precision(precision)
+    return choose_devices(cfg), open_boxes(_plain(cfg.boxes)) if cfg.get("boxes") else None
+
+
+def _of_graphs(cfg: DictConfig) -> tuple[None, None]:
+    """Errors: UserError for options that a model in ONNX does not have."""
+    use_arrays()
+    usual = {"device": ("auto", "cpu"), "devices": (None, 1), "precision": ("fp32",), "boxes": (None,)}
+    asked = [key for key, values in usual.items() if cfg.get(key, values[0]) not in values]
+    asked += ["rerank"] if cfg.get("rerank") and cfg.rerank.get("name", "none") != "none" else []
+    if asked:
+        raise UserError(
+            f"{asked[0]} is not there for a model in ONNX, which onnxruntime runs on the processor and which finds its "
+            "boxes itself: leave it, or give the checkpoint"
+        )
+    return None, None
 
 
 def drawing_style(cfg: DictConfig) -> DrawingStyle:
@@ -93,30 +127,10 @@ def _check_sharing(cfg: DictConfig, named: str | list[str], source: Source, dire
             f"devices={cfg.devices} shares out files into a folder; a stream, standard input and output.dir=- go with "
             "one device"
         )
+    from densecap.commands.devices import started_by_launcher
+
     if started_by_launcher() and not typed("output.dir"):
         raise UserError("processes that torchrun or srun started need a folder that was typed: output.dir=FOLDER")
-
-
-def captioner(job: Job, trained: TrainedModel) -> tuple[Caption, dict[str, Any]]:
-    """What describes a list of images, with ``rerank`` if it is asked for, and its card for the files."""
-    cfg, loaded, boxes = job.cfg, trained.loaded, job.boxes
-    generation = reranking.with_hypotheses(cfg, trained.generation)
-    rerank = reranking.of_pictures(cfg, loaded, job.console)
-    predictor = Predictor(loaded.model, trained.detection, generation, precision=job.precision)
-    card = model_card(loaded, trained.detection, generation) | {"vocabulary": loaded.model.vocabulary.words}
-    if rerank is not None:
-        card["config"]["rerank"] = reranking.settings_of(cfg)
-    if job.precision != "fp32":
-        card["config"]["precision"] = job.precision
-    if boxes is not None:
-        card["config"]["boxes"] = {"file": boxes.name, "digest": boxes.digest}
-
-    def caption(items: Sequence[Unread], images: list[Tensor]) -> list[list[RegionPrediction]]:
-        with enough_memory(len(images)):
-            found = predictor.caption_images(images) if boxes is None else boxes.described_by(predictor, items, images)
-            return found if rerank is None else rerank(images, found)
-
-    return caption, card
 
 
 def deciding_settings(card: dict[str, Any]) -> dict[str, Any]:

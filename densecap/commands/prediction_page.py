@@ -13,6 +13,9 @@ from densecap.prediction.writers import place_of
 #: Formats that the page is made from, the first that is written.
 READ = ("json", "jsonl")
 
+#: Longest side of the photos on the page, in pixels.
+LONGEST = 1600
+
 
 def with_what_a_page_needs(formats: Sequence[str]) -> list[str]:
     """The formats and, where a page is among them, one that it is made from. Errors: UserError without a viewer."""
@@ -24,13 +27,13 @@ def with_what_a_page_needs(formats: Sequence[str]) -> list[str]:
 
 
 def write_page(formats: Sequence[str], folder: Path) -> None:
-    """Make the page in the folder of predictions. Errors: OSError."""
+    """Make the page in the folder of predictions, in place of an earlier one. Errors: OSError."""
     predictions = next(folder / place_of(name) for name in READ if name in formats)
-    _exporter()([predictions], (folder / place_of("html")).parent)
+    _exporter()([predictions], (folder / place_of("html")).parent, max_side=LONGEST)
 
 
 def _exporter() -> Callable[..., Any]:
     try:
         return import_module("densecap.viewer.export").export_viewer
     except ModuleNotFoundError as error:
-        raise UserError("output.formats=[html] needs densecap.viewer, which is not installed here") from error
+        raise UserError(f"output.formats=[html] needs {error.name}, which is not installed here") from error

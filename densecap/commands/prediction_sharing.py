@@ -26,6 +26,7 @@ def share_out(
     from densecap.tasks.prediction_processes import describe_on_devices  # Lightning takes seconds to import
 
     settings, model, devices = deciding_settings(card), trained.loaded.model, job.devices
+    assert devices is not None
     if not global_rank():
         Journal(folder, settings).close()  # what is wrong with it is said before others are started
     start = time.perf_counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,19 @@ import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import ProgressBar
 from rich.console import Console
 
 from densecap import checkpoint
 from densecap.builder import build
 from densecap.callbacks.caption_metrics import CaptionMetrics
+from densecap.callbacks.pruning import TrialObjective
+from densecap.callbacks.stop_request import Stopped
+from densecap.commands.draw_batches import draw_batches
 from densecap.commands.preprocess import prepare
+from densecap.commands.resuming import checkpoint_to_resume, is_finished
 from densecap.commands.run_record import run_folder, write_run_record
+from densecap.commands.start_summary import introduce, training_size
 from densecap.data.datamodule import CaptioningDataModule
 from densecap.data.hdf5 import RegionFile
 from densecap.distributed import global_rank
@@ -26,6 +33,9 @@ from densecap.errors import UserError
 from densecap.models.backbones.precomputed import Precomputed
 from densecap.models.captioner import Captioner
 from densecap.models.views import in_words
+from densecap.sweeps.outcome import mode_of, write_objective
+from densecap.sweeps.pruning import judge_of
+from densecap.tasks.sharding import spread_if_asked
 from densecap.text.vocabulary import Vocabulary
 from densecap.transfer import transfer_weights
 
@@ -41,30 +51,40 @@ def run(cfg: DictConfig) -> int:
     folder = run_folder()
     plain: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     plain["choices"] = {key: value for key, value in HydraConfig.get().runtime.choices.items() if "hydra" not in key}
-    resume = _resume_path(cfg)
+    if is_finished(cfg, folder):
+        console.print(f"{folder} is finished: nothing to go on with", soft_wrap=True, markup=False)
+        return 0
+    resume = checkpoint_to_resume(cfg, plain, folder, console if global_rank() == 0 else Console(quiet=True))
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    loggers = [build(node) for node in cfg.logger.values() if node] if cfg.logger else False
     data = _data(cfg)
     if global_rank() == 0:
         write_run_record(folder, plain)
+    if cfg.draw_batches:
+        draw_batches(data, folder, cfg.draw_batches, console)
+        return 0
     model = _model(plain, data, resume or cfg.init, resumes=bool(resume))
     model.detection, model.generation = build(cfg.detection), build(cfg.generation)
-    if cfg.init:
+    if cfg.init and not resume:
         _initialise(model, data, cfg.init)
+    if global_rank() == 0:
+        introduce(plain, model, lambda: training_size(data), console)
     task = build(cfg.task)(model=model, optimizer=_optimizer(cfg), scheduler=build(cfg.scheduler), config=plain)
     trainer = build(
         cfg.trainer,
-        callbacks=_callbacks(cfg, data, model),
-        logger=[build(node) for node in cfg.logger.values() if node] if cfg.logger else False,
+        callbacks=_with_objective(cfg, _callbacks(cfg, data, model), data, model, folder),
+        logger=loggers,
         default_root_dir=str(folder),
+        enable_model_summary=False,  # ours knows the parts
     )
-    trainer.fit(task, datamodule=data, ckpt_path=resume, weights_only=True)
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()  # the next job of a sweep starts its own
-    if trainer.interrupted:
-        console.print(
-            f"stopped; go on with: python train.py ckpt={_checkpoints(trainer) / 'last.ckpt'} (and the same options)"
-        )
-        return 130
+    spread_if_asked(task, trainer)
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=resume, weights_only=True)
+    except Stopped as stopped:
+        return _say_how_to_go_on(stopped)
+    finally:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()  # the next job of a sweep starts its own
     if global_rank() == 0:
         _say_where(trainer)
     return 0
@@ -123,9 +143,11 @@ def _without_pixels(backbone: Precomputed, data: CaptioningDataModule) -> None:
 def _callbacks(cfg: DictConfig, data: CaptioningDataModule, model: Captioner) -> list[pl.Callback]:
     """The callbacks of the config; without validation images the best checkpoint is the latest."""
     plain = OmegaConf.to_container(cfg.callbacks, resolve=True)
-    nodes: dict[str, Any] = {name: node for name, node in plain.items() if node}  # type: ignore[union-attr, misc]
+    nodes: dict[str, Any] = {name: node for name, node in plain.items() if node and "_target_" in node}  # type: ignore[union-attr, misc]
     checkpoint_node = nodes.pop("checkpoint", None)
     callbacks = {name: build(node) for name, node in nodes.items()}
+    if not cfg.trainer.get("enable_progress_bar", True):  # Lightning refuses one that is not wanted
+        callbacks = {name: item for name, item in callbacks.items() if not isinstance(item, ProgressBar)}
     for item in callbacks.values():
         if isinstance(item, CaptionMetrics):
             item.suit(model)
@@ -139,7 +161,25 @@ def _callbacks(cfg: DictConfig, data: CaptioningDataModule, model: Captioner) ->
     return [build(checkpoint_node), *callbacks.values()]
 
 
-def monitored(wanted: str, callbacks: Mapping[str, pl.Callback], finds_boxes: bool = True) -> str:
+def _with_objective(
+    cfg: DictConfig, callbacks: list[pl.Callback], data: CaptioningDataModule, model: Captioner, folder: Path
+) -> list[pl.Callback]:
+    """The callbacks and the one that follows ``optimized_metric``, which a sweep needs; none without validation."""
+    if not cfg.optimized_metric or len(RegionFile(data.file).indices("val")) == 0:
+        return callbacks
+    by_name = {str(place): item for place, item in enumerate(callbacks)}
+    metric = monitored(cfg.optimized_metric, by_name, model.finds_boxes, key="optimized_metric")
+    judge = judge_of(folder)
+    record = partial(write_objective, folder, metric, mode_of(metric))
+    return [*callbacks, TrialObjective(metric, record, judge)]
+
+
+def monitored(
+    wanted: str,
+    callbacks: Mapping[str, pl.Callback],
+    finds_boxes: bool = True,
+    key: str = "callbacks.checkpoint.monitor",
+) -> str:
     """The figure that decides which state is best; errors: UserError for one that no metric of this run gives."""
     figures = [name for item in callbacks.values() if isinstance(item, CaptionMetrics) for name in item.names]
     if not finds_boxes:
@@ -149,28 +189,8 @@ def monitored(wanted: str, callbacks: Mapping[str, pl.Callback], finds_boxes: bo
         return best if best in figures else "val/loss"
     if wanted not in figures and not wanted.startswith("val/loss"):
         known = ", ".join(["auto", "val/loss", *figures])
-        raise UserError(f"callbacks.checkpoint.monitor={wanted} is no figure of this run: choose among {known}")
+        raise UserError(f"{key}={wanted} is no figure of this run: choose among {known}")
     return wanted
-
-
-def _resume_path(cfg: DictConfig) -> str | None:
-    if not cfg.ckpt:
-        return None
-    if cfg.init:
-        raise UserError("ckpt= resumes a run and init= starts a new one from its weights; give one of them")
-    if cfg.ckpt != "last":
-        if "optimizer_states" not in checkpoint.read(cfg.ckpt):
-            raise UserError(
-                f"{cfg.ckpt} holds a model but no run to go on with: start from its weights, init={cfg.ckpt}"
-            )
-        return str(cfg.ckpt)
-    newest = checkpoint.newest(cfg.paths.outputs, name="last")
-    if newest is None:
-        raise UserError(
-            f"ckpt=last finds no checkpoints/last.ckpt under {cfg.paths.outputs}; train first, or give a path"
-        )
-    console.print(f"resuming {newest}")
-    return str(newest)
 
 
 def _initialise(model: Captioner, data: CaptioningDataModule, path: str) -> None:
@@ -180,8 +200,12 @@ def _initialise(model: Captioner, data: CaptioningDataModule, path: str) -> None
     console.print(f"init={path}: {report.sentence()}")
 
 
-def _checkpoints(trainer: pl.Trainer) -> Path:
-    return Path(trainer.checkpoint_callback.dirpath or ".")  # type: ignore[union-attr]
+def _say_how_to_go_on(stopped: Stopped) -> int:
+    """The exit status of a run that a signal ended; processes that another one started end well."""
+    if global_rank() != 0:
+        return 0
+    console.print(f"{stopped}; the same command with resume=auto goes on from here", soft_wrap=True, markup=False)
+    return stopped.exit_status
 
 
 def _say_where(trainer: pl.Trainer) -> None:

@@ -7,21 +7,20 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from densecap import checkpoint
 from densecap.checkpoint import LoadedModel
-from densecap.commands.fresh_folder import typed
+from densecap.commands.typed_settings import positive as positive
+from densecap.commands.typed_settings import typed_settings as typed_settings
 from densecap.errors import UserError
+from densecap.model_folder.layout import is_graph, is_model_folder
 from densecap.models.generation import GenerationSettings
 from densecap.models.settings import DetectionSettings
-
-Settings = TypeVar("Settings")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,12 +68,13 @@ def load_model(cfg: DictConfig, console: Console) -> LoadedModel:
 
 
 def find_checkpoint(cfg: DictConfig, console: Console) -> Path:
-    """``cfg.ckpt``: a file, or a folder for the newest in it; without it the newest under ``cfg.paths.outputs``.
+    """``cfg.ckpt``: a file, a model's folder, an address of the hub, or another folder for the newest in it; without it
+    the newest under ``cfg.paths.outputs``.
 
     Errors: UserError when there is none.
     """
     given = Path(str(cfg.ckpt)).expanduser() if cfg.get("ckpt") else None
-    if given is not None and not given.is_dir():
+    if given is not None and (not given.is_dir() or is_model_folder(given) or is_graph(given)):
         return given
     folder = given or Path(str(cfg.paths.outputs))
     newest = checkpoint.newest(folder) or checkpoint.newest(folder, name="last")
@@ -85,22 +85,6 @@ def find_checkpoint(cfg: DictConfig, console: Console) -> Path:
         )
     console.print(f"using the newest checkpoint, {newest}")
     return newest
-
-
-def typed_settings(cfg: DictConfig, group: str, trained: Settings) -> Settings:
-    """What the checkpoint was trained with, replaced by what was typed: ``GROUP.KEY=...`` or a whole ``GROUP=NAME``.
-
-    Called from a script, where nothing was typed, every value of the config that is not null counts.
-    """
-    node = cfg.get(group) or {}
-    known = {item.name for item in dataclasses.fields(trained)}  # type: ignore[arg-type]
-    in_script = not HydraConfig.initialized()
-    values = {
-        key: value
-        for key, value in node.items()
-        if key in known and typed(f"{group}.{key}") and not (in_script and value is None)
-    }
-    return dataclasses.replace(trained, **values)  # type: ignore[type-var]
 
 
 def model_card(loaded: LoadedModel, detection: Any, generation: Any) -> dict[str, Any]:
@@ -122,13 +106,6 @@ def model_card(loaded: LoadedModel, detection: Any, generation: Any) -> dict[str
         "trained_on": loaded.data_name,
         "config": config,
     }
-
-
-def positive(cfg: DictConfig, key: str) -> int:
-    """A whole number above 0; errors: UserError."""
-    if not isinstance(cfg[key], int) or cfg[key] < 1:
-        raise UserError(f"{key} is a whole number above 0, got {cfg[key]}")
-    return cfg[key]
 
 
 def choose_device(name: str) -> torch.device:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from densecap.conversion.beside import NOTHING, Beside
 from densecap.conversion.caffe.network import Blob, Layer
 from densecap.conversion.converted import Converted, check_finite, source_of, tensor_of
 from densecap.conversion.vgg16_layers import CONVOLUTIONS, FULLY_CONNECTED
@@ -25,7 +26,7 @@ def matches(layers: list[Layer]) -> bool:
     return CONVOLUTIONS.keys() <= {layer.name for layer in layers}
 
 
-def convert(layers: list[Layer], path: Path) -> Converted:
+def convert(layers: list[Layer], path: Path, beside: Beside = NOTHING) -> Converted:
     """Errors: UserError when a layer is missing or of another size than VGG-16's."""
     blobs = {layer.name: layer.blobs for layer in layers}
     missing = [name for name in CONVOLUTIONS if name not in blobs]

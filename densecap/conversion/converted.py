@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,14 @@ BLOCK = 1 << 22
 @dataclass(frozen=True)
 class Converted:
     """``content`` is what ``torch.save`` writes, ``ending`` that of the file's name; ``found`` says in a few words what
-    it is, and ``use`` how to use it, with PATH for the file."""
+    it is, and ``use`` how to use it, with PATH for the file. What is no file of PyTorch's has a ``write`` of its own.
+    """
 
     content: dict[str, Any]
     ending: str
     found: str
     use: str
+    write: Callable[[Path], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class ForeignModel:
     """A model as a file of another software holds it: ``weights`` under our names, ``config`` of ``configs/model``.
 
     ``facts`` are what else the file says about itself, ``figures`` how good it says it is, in plain values; ``name`` is
-    what the model is called here.
+    what the model is called here, and
+    ``detection`` what it wants otherwise than the defaults of that.
     """
 
     name: str
@@ -50,6 +53,7 @@ class ForeignModel:
     max_length: int
     facts: Mapping[str, Any]
     figures: Mapping[str, float]
+    detection: Mapping[str, Any] = field(default_factory=dict)
 
 
 def source_of(path: Path, format_name: str) -> dict[str, Any]:
@@ -68,7 +72,7 @@ def as_checkpoint(foreign: ForeignModel, path: Path, format_name: str) -> Conver
     config = {
         "model": foreign.config,
         "data": {"name": foreign.data_name},
-        "detection": part(DetectionSettings, **asdict(DetectionSettings())),
+        "detection": part(DetectionSettings, **asdict(DetectionSettings(**foreign.detection))),
         "generation": part(GenerationSettings, **asdict(GenerationSettings(max_length=foreign.max_length))),
         "choices": {"model": foreign.name},
     }
@@ -108,10 +112,12 @@ def check_finite(weights: Mapping[str, np.ndarray], path: Path) -> None:
 
 
 def _blocks(array: np.ndarray) -> list[np.ndarray]:
+    if array.ndim == 0:
+        return [array]
     rows = max(1, BLOCK // max(1, array[:1].size))
     return [array[start : start + rows] for start in range(0, len(array), rows)]
 
 
 def tensor_of(array: np.ndarray) -> Tensor:
     """The array as a tensor; without a copy where its numbers lie one after the other, as in a mapped file."""
-    return torch.from_numpy(np.ascontiguousarray(array))
+    return torch.from_numpy(np.ascontiguousarray(array)).reshape(array.shape)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from densecap.conversion import model_config
+from densecap.conversion.beside import NOTHING, Beside
 from densecap.conversion.converted import Converted, ForeignModel, as_checkpoint
 from densecap.conversion.recurrent_layers import embedding_rows, gates_reordered, output_rows
 from densecap.conversion.torch7.place import Place
@@ -39,7 +40,7 @@ def _candidates(root: Any) -> list[Any]:
     return [fields_of(holder).get("nets") for holder in (fields_of(root).get("model"), root)]
 
 
-def convert(file: Torch7File, path: Path) -> Converted:
+def convert(file: Torch7File, path: Path, beside: Beside = NOTHING) -> Converted:
     """The checkpoint; errors as for ``read``."""
     return as_checkpoint(read(file), path, FORMAT)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from densecap.conversion.torch_files import load
 from densecap.errors import UserError
 from densecap.structures import CHECKPOINT_VERSION
 
@@ -34,28 +33,16 @@ class Description:
 
 def describe_torch_file(path: Path) -> Description:
     """A checkpoint of ours or a file of tensors. Errors: UserError for what is neither, or would have to run code."""
-    content = _load(path)
+    content = load(
+        path,
+        f"{path} is a pickle that would run code when it is opened, or no file of tensors at all: it is not opened",
+    )
     if isinstance(content, dict) and isinstance(content.get("densecap"), dict):
         return describe_checkpoint(content)
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not any(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{path} holds neither a model of ours nor tensors by name")
     return describe_weights(state, content.get("source"))
-
-
-def _load(path: Path) -> Any:
-    try:
-        try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:  # the format before torch 1.6 cannot be mapped
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f"{path} is a pickle that would run code when it is opened, or no file of tensors at all: it is not opened"
-        ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-        raise UserError(f"{path} cannot be read as a file of PyTorch ({reason}); is it complete?") from error
 
 
 def describe_checkpoint(content: Mapping[str, Any]) -> Description:

@@ -40,10 +40,17 @@ def decoder(constructor: type[Decoder], **given: Any) -> Node:
     return partial_part(constructor, **given)
 
 
-def dense_captioner(backbone: Node, localization: Node, recognition: Node, decoder: Node, **given: Any) -> Node:
+def dense_captioner(
+    backbone: Node,
+    localization: Node,
+    recognition: Node,
+    decoder: Node,
+    layer_class: type[LocalizationLayer] = LocalizationLayer,
+    **given: Any,
+) -> Node:
     """``localization`` and ``recognition`` are what differs from the defaults of those parts."""
-    layer = partial_part(LocalizationLayer, **localization)
-    layer.pop("conventions")  # the model's, see ``compat``
+    layer = partial_part(layer_class, **localization)
+    layer.pop("conventions", None)  # the model's, see ``compat``
     parts = {"localization": layer, "recognition": partial_part(Recognition, **recognition)}
     return partial_part(DenseCaptioner, backbone=backbone, **parts, decoder=decoder, **given)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from densecap.conversion import model_config
+from densecap.conversion.beside import NOTHING, Beside
 from densecap.conversion.converted import Converted, ForeignModel, as_checkpoint
 from densecap.conversion.recurrent_layers import embedding_rows, gates_reordered, output_rows
 from densecap.conversion.torch7.place import Place
@@ -34,7 +35,7 @@ def matches(file: Torch7File) -> bool:
     return {"cnn", "lm"} <= fields_of(fields_of(file.root).get("protos")).keys()
 
 
-def convert(file: Torch7File, path: Path) -> Converted:
+def convert(file: Torch7File, path: Path, beside: Beside = NOTHING) -> Converted:
     """The checkpoint; errors as for ``read``."""
     return as_checkpoint(read(file), path, FORMAT)
 

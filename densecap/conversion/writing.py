@@ -9,7 +9,20 @@ from typing import Any
 
 import torch
 
+from densecap.conversion.converted import Converted
 from densecap.errors import UserError
+
+
+def save_made(made: Converted, path: Path) -> None:
+    """What a conversion gave, whatever kind of file it is. Errors: UserError when it cannot be written."""
+    if made.write is None:
+        save(made.content, path)
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made.write(path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def save(content: dict[str, Any], path: Path) -> None:

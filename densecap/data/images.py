@@ -14,15 +14,17 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torch import Tensor
 
-from densecap.data.jpeg_codec import decode_plain_jpeg
 from densecap.data.jpeg_header import read_jpeg_header
+from densecap.data.pixels import image_of_pixels, uses_torch
 from densecap.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: Larger images are refused: a small file can claim a size that fills the memory.
 MAX_PIXELS = 2**28
@@ -35,6 +37,10 @@ class ImageError(UserError):
     """A file that cannot be read as an image; the message names the file and the reason."""
 
 
+class ImageTooLarge(ImageError):
+    """An image with more pixels than are taken."""
+
+
 def read_image(source: Path | str | bytes) -> Tensor:
     """The image at a path, or in the bytes of a file, as a (3, H, W) uint8 RGB tensor.
 
@@ -45,14 +51,22 @@ def read_image(source: Path | str | bytes) -> Tensor:
     return decode_image(read_bytes(Path(source)), str(source))
 
 
-def decode_image(data: bytes, name: str) -> Tensor:
-    """The image in the bytes of a file, as ``read_image`` gives it; ``name`` is what an ``ImageError`` calls it."""
+def decode_image(
+    data: bytes, name: str, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
+) -> Tensor:
+    """The image in the bytes of a file, as ``read_image`` gives it; ``name`` is what an ``ImageError`` calls it.
+
+    ``formats`` are Pillow's names of those that are taken (None: all). Errors: ``ImageTooLarge``, before anything is
+    decoded, for more than ``max_pixels``.
+    """
     header = read_jpeg_header(data)
-    if header is not None and header.is_plain and header.height * header.width <= MAX_PIXELS:
+    if uses_torch() and header is not None and header.is_plain and header.height * header.width <= max_pixels:
+        from densecap.data.jpeg_codec import decode_plain_jpeg
+
         image = decode_plain_jpeg(data)
         if image is not None:
             return image
-    return _decode_with_pillow(data, name)  # of a damaged JPEG it names the damage
+    return _decode_with_pillow(data, name, max_pixels, formats)  # of a damaged JPEG it names the damage
 
 
 def read_bytes(path: Path) -> bytes:
@@ -77,14 +91,16 @@ def needs_reencoding(data: bytes, longest: int) -> bool:
     return header is None or not header.is_plain or max(header.height, header.width) > longest
 
 
-def _decode_with_pillow(data: bytes, name: str) -> Tensor:
+def _decode_with_pillow(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...] | None) -> Tensor:
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ImageError(f"{name} is too large: {image.width} x {image.height} pixels")
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            if image.width * image.height > max_pixels:
+                raise ImageTooLarge(f"{name} is too large: {image.width} x {image.height} pixels")
             return image_from_pillow(image)
     except UnidentifiedImageError:
         raise ImageError(f"{name} is not an image in a known format") from None
+    except Image.DecompressionBombError:
+        raise ImageTooLarge(f"{name} is too large: its header claims more pixels than any photo has") from None
     except ImageError:
         raise
     except Exception as error:  # decoders of damaged files raise nearly anything: OSError, SyntaxError, struct.error
@@ -93,8 +109,7 @@ def _decode_with_pillow(data: bytes, name: str) -> Tensor:
 
 def image_from_pillow(image: Image.Image) -> Tensor:
     """A Pillow image by the rule above; errors: ValueError for floating-point pixels."""
-    pixels = np.array(_to_rgb(ImageOps.exif_transpose(image)))
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+    return image_of_pixels(np.array(_to_rgb(ImageOps.exif_transpose(image))))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

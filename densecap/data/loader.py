@@ -99,6 +99,12 @@ class ResumableLoader(DataLoader[Batch]):
         self._epoch, self._batches = state["epoch"], state["images"] // self._images_per_step
         self._resuming = True
 
+    def num_new(self, batch_idx: int, size: int) -> int:
+        """How many of the ``size`` images of a batch, the first ones, do not repeat others to fill up a share."""
+        sampler: ShardedSampler = self.sampler  # type: ignore[assignment]
+        places = range(batch_idx * self.batch_size, batch_idx * self.batch_size + size)  # type: ignore[operator]
+        return sum(sampler.rank + place * sampler.world < sampler.length for place in places)
+
     @property
     def _images_per_step(self) -> int:
         return self.batch_size * getattr(self.sampler, "world", 1)  # type: ignore[operator]

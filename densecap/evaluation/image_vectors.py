@@ -57,7 +57,7 @@ class ImageVectors:
         file = Precomputed(str(Path(path).expanduser()))
         file.check(self.source.attrs["name"], self.source.ids, self.model.image_size)
         recipe, model = file.recipe, self.model
-        if recipe.weights_sha256 != digest_of_weights(model.backbone):
+        if recipe.weights_sha256 and recipe.weights_sha256 != digest_of_weights(model.backbone):
             raise UserError(f"{path} holds features of {recipe.backbone_name} with other weights than the model has")
         if (recipe.crop, recipe.input_size) != (model.crop, model.input_size):
             raise UserError(

@@ -41,9 +41,14 @@ def backbone_of_recipe(recipe: FeatureRecipe, weights: str | Path | None = None)
             f"this model was trained on features of {recipe.backbone_name} with the weights {known}, which are gone: "
             "say where they are with model.backbone.weights=PATH"
         )
-    backbone: Backbone = build(config)
+    if not recipe.weights_sha256 and weights is None:
+        raise UserError(
+            f"this model was trained on features of {recipe.backbone_name} that others computed: say with what "
+            "weights, model.backbone.weights=PATH"
+        )
+    backbone: Backbone = build(config, within=("densecap.models.",))
     backbone.set_trainable(False)
-    if digest_of_weights(backbone) != recipe.weights_sha256:
+    if recipe.weights_sha256 and digest_of_weights(backbone) != recipe.weights_sha256:
         used = config.get("weights") or "random weights"
         raise UserError(
             f"this model was trained on features of {recipe.backbone_name}, and {used} are not the weights that gave "

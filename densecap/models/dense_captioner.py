@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from densecap.models import inference
 from densecap.models.backbones.base import Backbone
 from densecap.models.conventions import conventions_of
 from densecap.models.decoders.base import Decoder
 from densecap.models.generation import GenerationSettings
+from densecap.models.hub_model import HubModel
 from densecap.models.localization.fcln import LocalizationLayer, MapGroup, SampledRegions, box_loss
-from densecap.models.losses import mean, objectness_loss, proposal_losses
+from densecap.models.losses import mean_per_image, objectness_loss, proposal_losses
 from densecap.models.recognition.fully_connected import Recognition
 from densecap.models.settings import DetectionSettings
 from densecap.ops.boxes import invert_transforms
@@ -21,7 +22,7 @@ from densecap.structures import Batch, RegionPrediction
 from densecap.text.vocabulary import Vocabulary
 
 
-class DenseCaptioner(nn.Module):
+class DenseCaptioner(HubModel):
     """Backbone, localization layer, recognition network and caption decoder in one differentiable model.
 
     ``localization``, ``recognition`` and ``decoder`` are constructors; the sizes on which two parts must agree are
@@ -79,11 +80,13 @@ class DenseCaptioner(nn.Module):
             for size, rows in groups.items()
         ]
 
-    def forward(self, batch: Batch, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+    def forward(
+        self, batch: Batch, generator: torch.Generator | Sequence[torch.Generator] | None = None
+    ) -> dict[str, Tensor]:
         """The losses of a batch, unweighted: objectness_proposal, box_proposal, box_decay, objectness, box,
-        caption and, after ``learn_words``, words.
+        caption and, after ``learn_words``, words. Each is the mean over images.
 
-        ``generator`` (on the CPU) makes the sampling of regions repeatable.
+        ``generator`` (on the CPU), or one for each image, makes the sampling of regions repeatable.
         """
         groups = self.feature_maps(batch.images, batch.image_sizes)
         samples: list[SampledRegions] = [None] * len(batch)  # type: ignore[list-item]
@@ -91,13 +94,15 @@ class DenseCaptioner(nn.Module):
         for rows, levels in groups:
             for index, proposals in zip(rows, self.localization.propose(levels)):
                 truth, size = batch.regions[index].boxes, batch.image_sizes[index]
-                samples[index], term = self.localization.sample(proposals, truth, size, generator)
+                own = generator[index] if isinstance(generator, Sequence) else generator
+                samples[index], term = self.localization.sample(proposals, truth, size, own)
                 terms.append(term)
         pooled = self.localization.pool(groups, [item.boxes for item in samples], batch.image_sizes)
         return {**proposal_losses(terms), **self._recognition_losses(pooled, samples, batch)}
 
     def _recognition_losses(self, pooled: Tensor, samples: Sequence[SampledRegions], batch: Batch) -> dict[str, Tensor]:
         codes = self.recognition(pooled)
+        sampled, positives = [len(s.boxes) for s in samples], [len(s.truth) for s in samples]
         is_region = torch.cat([torch.arange(len(s.boxes), device=codes.device) < len(s.truth) for s in samples])
         boxes = torch.cat([sample.boxes for sample in samples])[is_region]
         truth = torch.cat([regions.boxes[s.truth] for s, regions in zip(samples, batch.regions)])
@@ -105,12 +110,12 @@ class DenseCaptioner(nn.Module):
         positive = codes[is_region]  # (P, F)
         transforms = self.recognition.box(positive).float()
         losses = {
-            "objectness": objectness_loss(self.recognition.objectness(codes)[:, 0], is_region),
-            "box": mean(box_loss(transforms, invert_transforms(boxes, truth))),
-            "caption": mean(self.decoder.loss(positive, tokens)),
+            "objectness": objectness_loss(self.recognition.objectness(codes)[:, 0], is_region, sampled),
+            "box": mean_per_image(box_loss(transforms, invert_transforms(boxes, truth)), positives),
+            "caption": mean_per_image(self.decoder.loss(positive, tokens), positives),
         }
         if self.learns_words:
-            losses["words"] = mean(self.decoder.word_loss(positive, tokens))
+            losses["words"] = mean_per_image(self.decoder.word_loss(positive, tokens), positives)
         return losses
 
     def detect(

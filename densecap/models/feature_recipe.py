@@ -22,11 +22,12 @@ class FeatureRecipe:
 
     ========================  ======================================================================================
     data_name                 name of the data set
-    ids_sha256                of the image ids in the order of the prepared file, see ``digest_of_ids``
+    ids_sha256                of the image ids in the order of the prepared file, see ``digest_of_ids``; "" where others
+                              computed them: any of those images may be prepared
     image_size                pixels of the longest side of the images before they were cropped
     backbone                  configuration of the backbone: ``_target_`` and arguments; ``weights`` "imagenet", the
                               absolute path of a file, or None
-    weights_sha256            of the backbone's tensors, see ``digest_of_weights``
+    weights_sha256            of the backbone's tensors, see ``digest_of_weights``; "" where nobody says which they were
     crop, input_size          how an image became squares, and their side in pixels, or several sides at which it was
                               seen (``densecap.models.views``)
     layer                     "backbone", "refined" (the multimodal layer of a trained captioner) or "regions" (those

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from densecap.errors import UserError
 from densecap.models.backbones.base import Backbone
@@ -17,6 +17,7 @@ from densecap.models.conventions import conventions_of
 from densecap.models.decoders.base import Decoder
 from densecap.models.feature_scaling import scaling_of
 from densecap.models.generation import GenerationSettings
+from densecap.models.hub_model import HubModel
 from densecap.models.inference import Detections, describe, scale_of, stack
 from densecap.models.settings import DetectionSettings
 from densecap.models.views import canonical_size, check_crop
@@ -25,7 +26,7 @@ from densecap.structures import Batch, RegionPrediction
 from densecap.text.vocabulary import END, Vocabulary
 
 
-class ImageCaptioner(nn.Module):
+class ImageCaptioner(HubModel):
     """m-RNN's setting (arXiv 1412.6632): one vector of the image, computed once, and a decoder that sees it.
 
     A whole image is a region whose box is the image, so region crops are captioned as well. ``decoder`` is a

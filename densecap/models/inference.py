@@ -119,15 +119,22 @@ def caption_boxes(
         return []
     batch, sizes = stack(model, images)
     resized = [
-        own.to(batch.device, torch.float32)
-        * own.new_tensor(scale_of(image, size), dtype=torch.float32).to(batch.device)
+        own.float() * own.new_tensor(scale_of(image, size), dtype=torch.float32)
         for own, image, size in zip(boxes, images, sizes)
     ]
-    codes = model.recognition(model.localization.pool(model.feature_maps(batch, sizes), resized, sizes))
+    return describe(model, images, sizes, detections_of_boxes(model, batch, sizes, resized), generation)
+
+
+@torch.no_grad()
+def detections_of_boxes(
+    model: DenseCaptioner, images: Tensor, sizes: Sequence[tuple[int, int]], boxes: Sequence[Tensor]
+) -> list[Detections]:
+    """What ``detect`` would give had it found the (R, 4) ``boxes``, in pixels of the padded (B, 3, H, W) images."""
+    own = [item.to(images.device, torch.float32) for item in boxes]
+    codes = model.recognition(model.localization.pool(model.feature_maps(images, sizes), own, sizes))
     logits = model.recognition.objectness(codes)[:, 0].float()
-    counts = [len(own) for own in resized]
-    found = [Detections(*part) for part in zip(resized, logits.split(counts), codes.split(counts))]
-    return describe(model, images, sizes, found, generation)
+    counts = [len(item) for item in own]
+    return [Detections(*part) for part in zip(own, logits.split(counts), codes.split(counts))]
 
 
 def scale_of(image: Tensor, size: tuple[int, int]) -> list[float]:

@@ -58,20 +58,33 @@ def mean(values: Tensor) -> Tensor:
     return values.sum() / max(values.numel(), 1)
 
 
+def mean_per_image(values: Tensor, counts: Sequence[int]) -> Tensor:
+    """Mean over B images of the mean of each one's rows; ``values`` (N, ...) are the rows of all, ``counts`` (B,).
+
+    Every image weighs the same, however many regions it has, and one without any counts as 0: so the mean over several
+    processes with as many images each is that of their images together.
+    """
+    row = values.numel() // max(values.shape[0], 1)
+    shares = [1.0 / (max(count * row, 1) * max(len(counts), 1)) for count in counts]
+    weights = torch.repeat_interleave(torch.tensor(shares), torch.tensor(counts, dtype=torch.int64))  # (N,)
+    return (values.flatten(1).sum(dim=1) if values.dim() > 1 else values).mul(weights.to(values)).sum()
+
+
 def proposal_losses(terms: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Losses of the proposal network from the terms of each image.
 
-    Objectness is the mean over positives plus the mean over negatives, so both weigh the same; the box loss is the
-    mean over all 4 P numbers; ``box_decay`` the mean over images of half the decayed squared norm.
+    Each is the mean over images. Objectness is the mean over positives plus the mean over negatives, so both weigh the
+    same; the box loss is the mean over all 4 P numbers; ``box_decay`` half the decayed squared norm.
     """
-    joined = {key: torch.cat([item[key] for item in terms]) for key in terms[0]}
+    means = {key: torch.stack([mean(item[key]) for item in terms]).mean() for key in terms[0]}
     return {
-        "objectness_proposal": mean(joined["positive"]) + mean(joined["negative"]),
-        "box_proposal": mean(joined["box"]),
-        "box_decay": mean(joined["decay"]),
+        "objectness_proposal": means["positive"] + means["negative"],
+        "box_proposal": means["box"],
+        "box_decay": means["decay"],
     }
 
 
-def objectness_loss(logits: Tensor, is_region: Tensor) -> Tensor:
-    """Logistic loss of (N,) logits, averaged over all sampled regions (not balanced)."""
-    return mean(F.binary_cross_entropy_with_logits(logits.float(), is_region.float(), reduction="none"))
+def objectness_loss(logits: Tensor, is_region: Tensor, counts: Sequence[int]) -> Tensor:
+    """Logistic loss of (N,) logits, averaged over the regions of each image (not balanced), then over images."""
+    losses = F.binary_cross_entropy_with_logits(logits.float(), is_region.float(), reduction="none")
+    return mean_per_image(losses, counts)

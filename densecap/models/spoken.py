@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from densecap.structures import Captions, RegionPrediction, ScoredCaption
+from typing import Any, Protocol
+
+from densecap.structures import RegionPrediction, ScoredCaption
 from densecap.text.vocabulary import END, Vocabulary
 
 
-def spoken(captions: Captions, num_captions: int, vocabulary: Vocabulary) -> list[list[ScoredCaption]]:
+class Generated(Protocol):
+    """``densecap.structures.Captions``, or the same of arrays."""
+
+    @property
+    def tokens(self) -> Any: ...
+
+    @property
+    def log_probs(self) -> Any: ...
+
+    @property
+    def token_log_probs(self) -> Any: ...
+
+
+def spoken(captions: Generated, num_captions: int, vocabulary: Vocabulary) -> list[list[ScoredCaption]]:
     """The captions of each feature, ``num_captions`` at most: impossible ones are left out, but for the first."""
     rows = zip(captions.tokens.tolist(), captions.log_probs.tolist(), captions.token_log_probs.tolist())
     said = [ScoredCaption(vocabulary.decode(t), p, terms[: _length(t)]) for t, p, terms in rows]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def resized_size(height: int, width: int, longest: int, truncate: bool = False) -> tuple[int, int]:
@@ -36,6 +38,8 @@ def resize_image(image: Tensor, longest: int, filter_name: str = "antialias") ->
 
 
 def _scale_torch7(image: Tensor, height: int, width: int) -> Tensor:
+    import torch
+
     rows = _scale_matrix(image.shape[-2], height)  # (h, H)
     columns = _scale_matrix(image.shape[-1], width)  # (w, W)
     scaled = rows @ image.to(torch.float32) @ columns.T  # (3, h, w)
@@ -44,6 +48,8 @@ def _scale_torch7(image: Tensor, height: int, width: int) -> Tensor:
 
 def _scale_matrix(source: int, target: int) -> Tensor:
     """(target, source) weights of one axis of Torch7's bilinear ``image.scale``; every row sums to 1."""
+    import torch
+
     index = torch.arange(source, dtype=torch.float64)
     if target > source:
         ratio = (source - 1) / max(target - 1, 1)

@@ -57,8 +57,8 @@ def bilinear_sample(maps: Sequence[Tensor], which: Tensor, rows: Tensor, columns
     sides = [tuple(item.shape[2:]) for item in maps for _ in range(item.shape[0])]
     starts = torch.tensor([0] + [height * width for height, width in sides[:-1]]).cumsum(0).to(rows.device)[which]
     heights, widths = torch.tensor(sides, device=rows.device)[which].split(1, dim=1)  # (R, 1)
-    low_row, high_row, row_weights = _taps(rows, heights, zeros)
-    low_column, high_column, column_weights = _taps(columns, widths, zeros)
+    low_row, high_row, row_weights = taps(rows, heights, zeros)
+    low_column, high_column, column_weights = taps(columns, widths, zeros)
     row_index = torch.stack((low_row, high_row), dim=-1)  # (R, S, 2)
     column_index = torch.stack((low_column, high_column), dim=-1)
     index = starts[:, None, None, None, None] + (
@@ -72,7 +72,7 @@ def bilinear_sample(maps: Sequence[Tensor], which: Tensor, rows: Tensor, columns
     return pooled.reshape(count, size * size, channels).transpose(1, 2).reshape(count, channels, size, size)
 
 
-def _taps(position: Tensor, cells: Tensor, zeros: bool) -> tuple[Tensor, Tensor, Tensor]:
+def taps(position: Tensor, cells: Tensor, zeros: bool) -> tuple[Tensor, Tensor, Tensor]:
     """The two cells around each position (R, S) and their weights (R, S, 2)."""
     last = cells - 1
     if not zeros:

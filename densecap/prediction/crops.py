@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PIL import Image
-from torch import Tensor
 
 from densecap.prediction.drawing import image_from_tensor
 from densecap.prediction.pictures import PictureOutput, save_jpeg
 from densecap.prediction.writers.crop_table import crop_name
 from densecap.structures import Prediction
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class CropPictures(PictureOutput):

@@ -6,13 +6,17 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image, ImageDraw
-from torch import Tensor
 
 from densecap.prediction.lettering import choose_font, line_height, readable, wrap
 from densecap.prediction.placement import Rectangle, place_label
 from densecap.structures import RegionPrediction
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: Colours that are told apart from each other and from most photos; boxes take them in turn.
 PALETTE = (
@@ -27,8 +31,9 @@ LEGIBLE_SIDE = 480
 
 
 def image_from_tensor(image: Tensor) -> Image.Image:
-    """A Pillow picture of a (3, H, W) uint8 RGB tensor."""
-    return Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy())
+    """A Pillow picture of a (3, H, W) uint8 RGB tensor, or array where PyTorch is not used."""
+    pixels = image if isinstance(image, np.ndarray) else image.cpu().numpy()
+    return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
 
 def draw_regions(

@@ -136,8 +136,9 @@ def stamp_of(item: Unread) -> list[int] | None:
     """Size and time of an image's file; of an address nothing; None for what is not the same another time, such as a
     stream, a screen or standard input."""
     name = item.name if item.frame is None else item.frame.source
+    inside = name.lower().find(".tar/")  # a picture of a tar file is the same as long as that is
     try:
-        status = Path(name).stat()
+        status = Path(name[: inside + 4] if inside >= 0 and "://" not in name else name).stat()
     except (OSError, ValueError):
         return [] if item.frame is None and "://" in name else None
     return [status.st_size, status.st_mtime_ns]

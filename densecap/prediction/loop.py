@@ -6,9 +6,11 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from torch import Tensor, empty, uint8
+import numpy as np
 
+from densecap.data.pixels import image_of_pixels
 from densecap.errors import UserError
 from densecap.prediction.interrupts import unbroken
 from densecap.prediction.outcome import Outcome
@@ -16,6 +18,9 @@ from densecap.prediction.outputs import Outputs, Step
 from densecap.prediction.reading import Picture, read_pictures
 from densecap.prediction.sources import Source, Unread
 from densecap.structures import Prediction, RegionPrediction
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "Caption",
@@ -30,7 +35,7 @@ __all__ = [
 ]
 
 #: What describes images, given with what is known of each: (3, H, W) uint8 pictures to the regions of each.
-Caption = Callable[[Sequence[Unread], list[Tensor]], list[list[RegionPrediction]]]
+Caption = Callable[[Sequence[Unread], "list[Tensor]"], list[list[RegionPrediction]]]
 
 #: Images that are done already and wait, at most, for those among them that fill a batch.
 _PATIENCE = 64
@@ -152,7 +157,7 @@ class Describing:
 
 def _nothing() -> Tensor:
     """In the place of a picture that nobody needs."""
-    return empty((3, 0, 0), dtype=uint8)
+    return image_of_pixels(np.zeros((0, 0, 3), np.uint8))
 
 
 def _with_picture(step: Step, picture: Picture) -> Step:

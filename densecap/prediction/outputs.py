@@ -8,8 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from densecap.prediction.interrupts import unbroken
 from densecap.prediction.journal import Entry, Journal
@@ -19,6 +18,9 @@ from densecap.prediction.sources import Unread
 from densecap.prediction.video import VideoOutput
 from densecap.prediction.writers import Writer
 from densecap.structures import Prediction
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: Images whose files are being made at most; the model waits beyond that.
 _AHEAD = 16

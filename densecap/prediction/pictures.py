@@ -7,14 +7,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
-from torch import Tensor
 
 from densecap.prediction.caption_strip import describes_whole_image, with_caption
 from densecap.prediction.drawing import PALETTE, draw_regions, image_from_tensor
 from densecap.structures import Prediction
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

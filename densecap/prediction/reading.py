@@ -8,11 +8,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from densecap.errors import UserError
 from densecap.prediction.sources import Frame, Unread
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass

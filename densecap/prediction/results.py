@@ -8,17 +8,19 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
-from torch import Tensor
 
 from densecap.errors import UserError
 from densecap.prediction.caption_strip import describes_whole_image, with_caption
 from densecap.prediction.crops import crop_of
 from densecap.prediction.drawing import draw_regions, image_from_tensor
 from densecap.structures import Prediction, RegionPrediction
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: Regions that a line of text names.
 _NAMED = 3

@@ -11,10 +11,9 @@ from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
-from torch import Tensor
 
 from densecap.errors import UserError
 from densecap.prediction.caption_strip import describes_whole_image
@@ -22,6 +21,9 @@ from densecap.prediction.colours import SteadyColours
 from densecap.prediction.pictures import DrawingStyle, digest_of
 from densecap.prediction.sources import Frame
 from densecap.structures import Prediction
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: Ticks a second of the frames' times.
 _TICKS = 1000

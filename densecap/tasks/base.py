@@ -9,7 +9,10 @@ import pytorch_lightning as pl
 import torch
 
 from densecap import checkpoint
+from densecap.data.loader import ResumableLoader
+from densecap.distributed import gather
 from densecap.models.captioner import Captioner
+from densecap.structures import Batch
 
 
 class CaptioningTask(pl.LightningModule):
@@ -33,6 +36,7 @@ class CaptioningTask(pl.LightningModule):
         self.config = dict(config or {})
         self._build_optimizer, self._build_scheduler = optimizer, scheduler
         self._random_state: dict[str, Any] | None = None
+        self._loader_states: list[dict[str, Any]] = []
 
     def configure_optimizers(self) -> Any:
         backbone = {id(parameter) for parameter in self.model.backbone.parameters()}
@@ -43,22 +47,45 @@ class CaptioningTask(pl.LightningModule):
         if body:
             rate = optimizer.param_groups[0]["lr"] * self.backbone_lr_ratio
             optimizer.add_param_group({"params": body, "lr": rate})
-        steps = int(self.trainer.estimated_stepping_batches)
-        scheduler = self._build_scheduler(optimizer, total_steps=steps)
+        scheduler = self._build_scheduler(optimizer, total_steps=self.trainer.estimated_stepping_batches)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def unrepeated(self, batch: Batch, batch_idx: int) -> tuple[Batch, int]:
+        """A validation batch without the images that only fill up the share of a process, and how many are left.
+
+        One of nothing else stays as it is, and counts 0: all processes go through as many batches.
+        """
+        loader = self.trainer.val_dataloaders
+        if not isinstance(loader, ResumableLoader):
+            return batch, len(batch)
+        count = loader.num_new(batch_idx, len(batch))
+        return (batch.first(count) if 0 < count < len(batch) else batch), count
 
     def on_save_checkpoint(self, content: dict[str, Any]) -> None:
         content["densecap"] = checkpoint.card(self.config, self.model)
         state: dict[str, Any] = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             state["cuda"] = torch.cuda.get_rng_state(self.device)
-        content["random_state"] = state
+        content["random_state"] = gather(state)
 
     def on_load_checkpoint(self, content: dict[str, Any]) -> None:
-        self._random_state = content.get("random_state")
+        states = content.get("random_state") or []
+        states = [states] if isinstance(states, dict) else states  # of files that knew one process only
+        rank = self.trainer.global_rank if self._trainer is not None else 0
+        self._random_state = states[rank] if rank < len(states) else None
+        loops = content.get("loops", {}).get("fit_loop", {}).get("state_dict", {})
+        self._loader_states = list(loops.get("combined_loader", []))
 
     def on_train_start(self) -> None:
-        """After a resume, go on with the random numbers the interrupted run would have drawn."""
+        """After a resume, go on with the images and the random numbers the interrupted run would have drawn.
+
+        Lightning asks for the loader before it reads the checkpoint when the schedule wants to know the number of
+        steps, and then does not tell the loader where it was.
+        """
+        for loader, state in zip([self.trainer.train_dataloader], self._loader_states):
+            if loader is not None and hasattr(loader, "load_state_dict"):
+                loader.load_state_dict(state)
+        self._loader_states = []
         if self._random_state is None:
             return
         torch.set_rng_state(self._random_state["cpu"].cpu())

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torchmetrics import MeanMetric
 
+from densecap.distributed import mean_over_processes, sum_over_processes, world_size
 from densecap.models.image_captioner import ImageCaptioner, count_tokens
 from densecap.models.losses import ImageLossWeights
 from densecap.structures import Batch
@@ -40,16 +41,20 @@ class ImageCaptioningTask(CaptioningTask):
         self.bits = MeanMetric()  # a word, in validation
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        losses = self.model(batch)
-        self._log("train", losses, max(_num_tokens(batch), 1))
-        return self.weights.objective(losses, self.model.decoder)
+        count = _num_tokens(batch)
+        share = share_of_words(count, self.device)
+        losses = {name: value * share for name, value in self.model(batch).items()}
+        self._log("train", mean_over_processes(losses), max(count, 1))
+        objective = self.weights.objective(losses, self.model.decoder)
+        return objective if count else objective + 0.0 * _touch(self.model)
 
     def on_validation_epoch_start(self) -> None:
         self.bits.reset()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        count = _num_tokens(batch)
-        if not count:  # images without captions
+        batch, images = self.unrepeated(batch, batch_idx)
+        count = _num_tokens(batch) if images else 0
+        if not count and self.trainer.world_size == 1:  # images without captions
             return
         losses = self.model(batch)
         self.bits.update(losses["caption"], count)
@@ -66,7 +71,7 @@ class ImageCaptioningTask(CaptioningTask):
         values[f"{stage}/loss"] = self.weights.total(losses).detach()
         self.log_dict(
             values,
-            batch_size=num_tokens,
+            batch_size=float(num_tokens),  # type: ignore[arg-type]  # Lightning cuts off the mean of whole ones
             prog_bar=True,
             on_step=training,
             on_epoch=not training,
@@ -76,3 +81,20 @@ class ImageCaptioningTask(CaptioningTask):
 
 def _num_tokens(batch: Batch) -> int:
     return sum(count_tokens(regions.tokens) for regions in batch.regions)
+
+
+def share_of_words(count: int, device: torch.device) -> Tensor | float:
+    """The factor that turns the mean over this process's ``count`` words into its part of the mean over all.
+
+    Gradients and figures are averaged over processes, each of which has as many images but not as many words.
+    """
+    processes = world_size()
+    if processes == 1:
+        return 1.0
+    total = sum_over_processes(torch.tensor(float(count), device=device))
+    return count * processes / total.clamp(min=1.0)
+
+
+def _touch(model: torch.nn.Module) -> Tensor:
+    """A number with a gradient for everything that learns, for which the other processes wait."""
+    return torch.stack([item.sum() for item in model.parameters() if item.requires_grad]).sum()

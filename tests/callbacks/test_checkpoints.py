@@ -55,7 +55,7 @@ def test_the_best_is_the_latest_of_the_best(tmp_path, name, values, best):
     )
     trainer.fit(Figures(name, values), loader, loader)
     kept = {file.name: int(torch.load(file, weights_only=True)["state_dict"]["epochs"]) for file in tmp_path.iterdir()}
-    assert kept == {"best.ckpt": best, "last.ckpt": 3}
+    assert kept == {"best.ckpt": best, "last.ckpt": 3, "previous.ckpt": 2}
 
 
 def test_the_figure_that_decides():

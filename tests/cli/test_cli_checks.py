@@ -165,7 +165,7 @@ def test_own_files_from_config_dir(tmp_path):
 @pytest.mark.parametrize("command", [command.name for command in COMMANDS])
 def test_every_command_composes(command):
     needed = {"predict": ["source=a.jpg"], "search": ["index=photos"], "compare": ["path=outputs"]}
-    needed |= {"convert": ["path=a.t7"], "info": ["path=a.ckpt"]}
+    needed |= {name: ["path=a"] for name in ("convert", "info", "sweep_report", "view")}
     _, config = checked(command, *needed.get(command, []))
     plain = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
     assert plain.paths.outputs == "outputs"

@@ -100,14 +100,16 @@ def test_trainer_builds(tmp_path):
 
 @pytest.mark.parametrize("name", ["csv", "tensorboard"])
 def test_loggers_build(name, tmp_path):
-    node = compose("train", ["logger=default", f"paths.output_dir={tmp_path}"]).logger
+    node = compose("train", ["logger=[csv,tensorboard]", f"paths.output_dir={tmp_path}"]).logger
     assert set(node) == {"csv", "tensorboard"}
     assert str(tmp_path / name) == build(node[name]).log_dir.rstrip("/")
 
 
 def test_logger_none_is_empty():
+    assert set(compose("train", []).logger) == {"csv"}
     assert compose("train", ["logger=none"]).logger == {}
     assert compose("train", ["logger=wandb_offline"]).logger.wandb.offline is True
+    assert set(compose("train", ["logger=[mlflow,csv,wandb]"]).logger) == {"mlflow", "csv", "wandb"}
 
 
 def test_names_are_lightnings():

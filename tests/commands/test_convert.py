@@ -70,7 +70,7 @@ def test_the_format_is_recognised_and_the_result_lies_beside_the_file(here: Path
         (["convert", "path=[small.t7,notes.txt]"], "convert takes one file at a time"),
         (["convert", "from=caffe_vgg16", "notes.txt"], "notes.txt cannot be read as Caffe's weights"),
         (["info", "none.t7"], "there is no file none.t7"),
-        (["info", "notes.txt"], "notes.txt is of no kind that is known here; those are checkpoints of densecap"),
+        (["info", "notes.txt"], "notes.txt is of no kind that is known here; those are"),
         (["info", "broken.ckpt"], "broken.ckpt"),
         (["info", "list.pth"], "list.pth holds neither a model of ours nor tensors by name"),
         (["download", "model=densecap_small"], "model=densecap_small has nothing to download; this command fetches"),

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from densecap import checkpoint
 from densecap.checkpoint import LoadedModel
 from densecap.commands import predict
-from densecap.commands.trained_model import HydraConfig, choose_device, typed_settings
+from densecap.commands.trained_model import choose_device
+from densecap.commands.typed_settings import HydraConfig, typed_settings
 from densecap.errors import UserError
 from densecap.models.settings import DetectionSettings
 from densecap.structures import RegionPrediction

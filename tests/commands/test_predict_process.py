@@ -212,3 +212,20 @@ def test_when_a_process_is_killed_no_other_waits_for_it(folder: Path, victim: st
     done = subprocess.run(command(*options, "devices=2"), cwd=folder, capture_output=True, text=True, timeout=250)
     assert done.returncode == 1, done.stderr
     assert contents(out) == whole
+
+
+def test_two_shards_at_the_same_time_say_what_one_command_says(folder: Path, whole: dict[str, bytes]) -> None:
+    """Two processes that know nothing of each other; each picture is described once."""
+    options = ("source=photos", "output.dir=shards", "output.formats=[json]", *QUICK)
+    started = [
+        subprocess.Popen(command(*options, f"shard={index}/2"), cwd=folder, stderr=subprocess.PIPE, text=True)
+        for index in range(2)
+    ]
+    messages = [process.communicate(timeout=200)[1] for process in started]
+    assert sorted(process.returncode for process in started) == [0, 1], messages  # one has the file that is no picture
+    shards = [folder / "shards" / f"shard-{index}-of-2" for index in range(2)]
+    found = [json.loads((shard / "predictions.json").read_text(encoding="utf-8"))["images"] for shard in shards]
+    images = {image["image_id"]: image for image in [*found[0], *found[1]]}
+    assert len(found[0]) + len(found[1]) == len(images) == 40
+    assert list(images[str(index)] for index in range(40)) == json.loads(whole["predictions.json"])["images"]
+    assert all(len(list(shard.glob("journal*.jsonl"))) == 1 for shard in shards)

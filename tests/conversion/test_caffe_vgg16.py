@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from densecap.conversion import caffe_vgg16
-from densecap.conversion.caffe import network, wire
+from densecap.conversion import caffe_vgg16, wire
+from densecap.conversion.caffe import network
 from densecap.conversion.caffe.network import Blob, Layer
 from densecap.conversion.table import convert
 from densecap.conversion.vgg16_layers import CONVOLUTIONS, FULLY_CONNECTED

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from densecap.errors import UserError
 from densecap.tasks.schedules import constant, warmup_cosine
 
 
@@ -27,3 +28,10 @@ def test_warmup_then_half_a_cosine():
 def test_constant():
     assert rates(constant, 5) == [1.0] * 6
     assert rates(constant, 5, warmup_steps=2)[:3] == [0.5, 1.0, 1.0]
+
+
+def test_training_without_an_end():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    assert constant(optimizer, total_steps=float("inf")).get_last_lr() == [1.0]
+    with pytest.raises(UserError, match="when training ends: give trainer.max_epochs"):
+        warmup_cosine(optimizer, total_steps=float("inf"))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from densecap.conversion.caffe.wire import FOUR_BYTES, Field, Message
 from densecap.conversion.mapped_file import mapped
+from densecap.conversion.wire import FOUR_BYTES, Field, Message
 
 #: NetParameter: layers of today, and V1LayerParameters, which VGG-16 was published with.
 LAYER, V1_LAYER = 100, 2

@@ -33,11 +33,15 @@ FORMATS = (
 
 def read_predictions(path: Path) -> Predictions:
     """Predictions of any known format. Errors: UserError, naming file and entry."""
-    document = read_document(path)
+    return predictions_in(read_document(path))
+
+
+def predictions_in(document: Document) -> Predictions:
+    """What ``read_predictions`` gives for the file of that content."""
     for known in FORMATS:
         if known.matches(document):
             return known.read(document)
     if document.value in ([], {}):
-        raise UserError(f"{path} holds no predictions: it is an empty {type(document.value).__name__}")
+        raise UserError(f"{document.path} holds no predictions: it is an empty {type(document.value).__name__}")
     names = ", ".join(known.name for known in FORMATS)
-    raise UserError(f"{path} is in no known format of predictions; those are {names}")
+    raise UserError(f"{document.path} is in no known format of predictions; those are {names}")

@@ -51,7 +51,9 @@ class Precomputed(Backbone):
         made = f"{self.file.path} was made of"
         if self.recipe.data_name != data_name:
             raise UserError(f"{made} data={self.recipe.data_name}, not of {data_name}: make one with extract_features")
-        if self.recipe.ids_sha256 != digest_of_ids(ids):
+        if not self.recipe.ids_sha256:
+            self.lookup(ids)
+        elif self.recipe.ids_sha256 != digest_of_ids(ids):
             raise UserError(f"{made} other images of {data_name} than are prepared now: run extract_features again")
         if self.recipe.image_size != image_size:
             raise UserError(

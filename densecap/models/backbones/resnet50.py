@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 from torchvision.models import ResNet50_Weights
@@ -12,6 +13,7 @@ from densecap.models.backbones.folding import fold_batch_norms
 from densecap.models.backbones.geometry import receptive_field_level, window_layers
 from densecap.models.backbones.initialization import initialize_from_scratch
 from densecap.models.backbones.weights import load_weights
+from densecap.ops.anchors import Level
 
 
 class ResNet50(Backbone):
@@ -63,7 +65,8 @@ class ResNet50FPN(Backbone):
     """(B, 3, H, W) -> four maps (B, channels, h, w) of strides 4, 8, 16 and 32: torchvision's feature pyramid P2 to P5.
 
     ``weights`` and ``trainable`` as for ``ResNet50``; the pyramid itself has no published weights and is always
-    trained. ``image_features`` pools layer4 (2048 values).
+    trained. ``image_features`` pools layer4 (2048 values). As torchvision's ``detector`` has it there is a fifth map,
+    every other cell of the fourth, the first cells look at pixel 0, and sides are filled up to multiples of 32.
     """
 
     def __init__(
@@ -73,19 +76,24 @@ class ResNet50FPN(Backbone):
         normalization: str = "imagenet",
         channels: int = 256,
         image_pool: str = "mean",
+        detector: bool = False,
     ) -> None:
         super().__init__(normalization, image_pool)
+        self.detector = detector
         self.stages = nn.ModuleList(load_trunk(weights))
         self.pyramid = FeaturePyramidNetwork([256, 512, 1024, 2048], channels)
         self.out_channels = channels
         self.geometry = tuple(receptive_field_level(window_layers(*self.stages[: last + 1])) for last in range(1, 5))
+        if detector:
+            self.geometry = tuple(Level(stride, 0.0) for stride in (4, 8, 16, 32, 64))
         self.stem = list(self.stages[:2])
         self.new_parts = [self.pyramid]
         self.complete(weights is not None, trainable)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         maps = self._bottom_up(images)
-        return tuple(self.pyramid({str(index): map_ for index, map_ in enumerate(maps)}).values())
+        found = tuple(self.pyramid({str(index): map_ for index, map_ in enumerate(maps)}).values())
+        return (*found, F.max_pool2d(found[-1], 1, 2)) if self.detector else found
 
     @property
     def feature_dim(self) -> int:
@@ -95,7 +103,10 @@ class ResNet50FPN(Backbone):
         return self.pool_image(self._bottom_up(images)[-1])
 
     def _bottom_up(self, images: Tensor) -> list[Tensor]:
-        features = self.stages[0](self.normalize(images))
+        pixels = self.normalize(images)
+        if self.detector:
+            pixels = F.pad(pixels, (0, -pixels.shape[3] % 32, 0, -pixels.shape[2] % 32))
+        features = self.stages[0](pixels)
         maps = []
         for stage in self.stages[1:]:
             features = stage(features)

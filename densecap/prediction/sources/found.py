@@ -15,6 +15,7 @@ from densecap.prediction.sources.addresses import VIDEO_SUFFIXES, is_address, na
 from densecap.prediction.sources.name_lists import LIST_SUFFIX, read_name_list
 from densecap.prediction.sources.named import Named
 from densecap.prediction.sources.naming import natural_key
+from densecap.prediction.sources.remote import TAR_SUFFIX, is_remote, remote_names
 from densecap.prediction.sources.screen import SCREEN
 
 #: ``NAME:SPLIT`` of a data set.
@@ -52,7 +53,7 @@ def resolve_sources(source: str | Path | Iterable[str | Path]) -> list[Path]:
     """The picture files that ``find`` gives; errors: UserError also for what is no picture file."""
     found = find(source)
     for named in found:
-        if named.kind in ("web", "stream"):
+        if named.kind in ("web", "stream", "remote"):
             raise UserError(f"source={named.name} is an address: download the picture first, then give the file's name")
         if named.kind != "picture":
             raise UserError(f"source={named.name} is no picture: this takes pictures, folders, globs and lists of them")
@@ -71,6 +72,8 @@ def _find_one(name: str) -> list[Named]:
             return _in_folder(candidate, name)
         if candidate.exists():
             return _named_file(candidate)
+    if is_remote(name):
+        return remote_names(name)
     if (word := _word(name)) is not None:
         return [word]
     if glob.has_magic(name) and not (name.startswith("[") and name.endswith("]")):
@@ -99,16 +102,22 @@ def _named_file(path: Path) -> list[Named]:
         return [named for name in read_name_list(path) for named in _listed(name, path.parent, path)]
     if path.is_char_device():
         return [Named("stream", str(path))]
+    if suffix == TAR_SUFFIX:
+        return [Named("tar", str(path))]
     return [Named("video" if suffix in VIDEO_SUFFIXES else "picture", str(path))]
 
 
 def _listed(name: str, beside: Path, where: Path) -> list[Named]:
     """What a line of a list names: an address, a folder or a file, which need not be there."""
+    if is_remote(name):
+        return [Named(named.kind, named.name, typed=False) for named in remote_names(name)]
     if is_address(name):
         return [name_address(name, typed=False)]
     found = beside / name if (beside / name).exists() else _expand_user(name)
     if found.is_dir():
         return _in_folder(found, f"{name} in {where}")
+    if suffix_of(name) == TAR_SUFFIX:
+        return [Named("tar", str(found), typed=False)]
     return [Named("video" if suffix_of(name) in VIDEO_SUFFIXES else "picture", str(found), typed=False)]
 
 
@@ -133,8 +142,8 @@ def _in_folder(folder: Path, name: str) -> list[Named]:
 
 
 def _pictures_only(files: Sequence[Path], where: str, hint: str = "") -> list[Named]:
-    """Files with a picture's suffix, or else those with a video's, in natural order."""
-    for kind, suffixes in (("picture", IMAGE_SUFFIXES), ("video", VIDEO_SUFFIXES)):
+    """Files with a picture's suffix, or else those with a video's or a tar file's, in natural order."""
+    for kind, suffixes in (("picture", IMAGE_SUFFIXES), ("video", VIDEO_SUFFIXES), ("tar", frozenset({TAR_SUFFIX}))):
         found = sorted((path for path in files if path.suffix.lower() in suffixes), key=natural_key)
         if found:
             return [Named(kind, str(path), typed=False) for path in found]  # type: ignore[arg-type]

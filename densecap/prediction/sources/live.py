@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from densecap.errors import UserError
 from densecap.prediction.sources.background import Background
 from densecap.prediction.sources.moving import Moving, Shot
 from densecap.prediction.sources.settings import SourceSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: Pictures of a ``buffered`` stream that wait at most; then the sender has to.
 _BUFFER = 64
@@ -23,7 +25,7 @@ _PAUSES = (0.5, 2.0, 5.0)
 _PHRASE = re.compile(r"(cannot be (fetched|opened)|broke off): ")
 
 #: One connection of a stream: its pictures, each with what decodes it. Raises UserError or OSError when it breaks off.
-Connect = Callable[[], Iterator[Callable[[], Tensor]]]
+Connect = Callable[[], "Iterator[Callable[[], Tensor]]"]
 
 
 class LiveStream(Moving):

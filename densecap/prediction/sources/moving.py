@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
-
-from torch import Tensor
+from typing import TYPE_CHECKING, NoReturn
 
 from densecap.errors import UserError
 from densecap.prediction.sources.addresses import is_address, path_of_address, shown
 from densecap.prediction.sources.naming import frame_id
 from densecap.prediction.sources.settings import SourceSettings
 from densecap.prediction.sources.unread import Frame, Unread
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-#: What is named: a picture file, a video file, an address on the web, a camera's or broadcaster's stream, the screen,
-#: standard input, a split of a data set, or the browser's camera.
-Kind = Literal["picture", "video", "web", "stream", "screen", "stdin", "split", "webcam"]
+#: What is named: a picture file, a video file, an address on the web, a picture in object storage, a tar file of
+#: pictures, a camera's or broadcaster's stream, the screen, standard input, a split of a data set, or the browser's
+#: camera.
+Kind = Literal["picture", "video", "web", "remote", "tar", "stream", "screen", "stdin", "split", "webcam"]
 
 
 @dataclass(frozen=True, slots=True)

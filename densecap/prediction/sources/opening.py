@@ -12,11 +12,14 @@ from densecap.prediction.sources.found import SPLIT, each_once, find
 from densecap.prediction.sources.moving import Moving
 from densecap.prediction.sources.named import Named
 from densecap.prediction.sources.naming import apart_from_frames, image_ids, own_ids
+from densecap.prediction.sources.remote import RemotePicture
 from densecap.prediction.sources.screen import Screen
 from densecap.prediction.sources.settings import DEFAULTS, SourceSettings
+from densecap.prediction.sources.shard import WHOLE, Shard
 from densecap.prediction.sources.single import Broken, PictureFile, Single, SplitPicture
 from densecap.prediction.sources.standard_input import read_standard_input
 from densecap.prediction.sources.streams import open_stream, open_web
+from densecap.prediction.sources.tar_shards import open_tar
 from densecap.prediction.sources.unread import Source, Unread
 from densecap.prediction.sources.video_file import Video
 
@@ -30,27 +33,31 @@ def open_source(
     names: str | Path | Iterable[str | Path],
     settings: SourceSettings = DEFAULTS,
     open_split: OpenSplit | None = None,
+    shard: Shard = WHOLE,
 ) -> Source:
-    """The pictures that are meant by ``names``, as ``found.find`` explains them.
+    """The pictures that are meant by ``names``, as ``found.find`` explains them, or the ``shard`` of them.
 
     Errors: UserError for what means nothing, cannot be opened, or needs ``open_split`` where there is none.
     """
-    return Parts([part for named in find(names) for part in _open(named, settings, open_split)])
+    return Parts([part for named in find(names) for part in _open(named, settings, open_split)], shard)
 
 
 class Parts:
-    """Single pictures, videos and streams one after the other, every picture with an id of its own."""
+    """Single pictures, videos and streams one after the other, every picture with an id of its own.
 
-    def __init__(self, parts: Sequence[Part]) -> None:
-        self.parts = parts
+    Of a ``shard`` only its own are given; their ids are those that they have among all.
+    """
+
+    def __init__(self, parts: Sequence[Part], shard: Shard = WHOLE) -> None:
+        self.parts, self.shard = parts, shard
 
     @property
     def total(self) -> int | None:
-        totals = [part.total for part in self.parts]
+        totals = [part.total for part in self.shard.of(self.parts)]
         return None if None in totals else sum(total for total in totals if total is not None)
 
     def __iter__(self) -> Iterator[Unread]:
-        for image_id, part in zip(self._ids, self.parts):
+        for image_id, part in self.shard.of(list(zip(self._ids, self.parts))):
             yield from part.unread(image_id)
 
     @cached_property
@@ -78,6 +85,10 @@ def _opened(named: Named, settings: SourceSettings, open_split: OpenSplit | None
         return [Video(named.name, settings)]
     if named.kind == "web":
         return [open_web(named, settings)]
+    if named.kind == "remote":
+        return [RemotePicture(named.name)]
+    if named.kind == "tar":
+        return list(open_tar(named.name))
     if named.kind == "stream":
         return [open_stream(named.name, settings)]
     if named.kind == "screen":

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from densecap.data.pixels import image_of_pixels
 from densecap.errors import UserError
 from densecap.prediction.sources.addresses import is_address, shown
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def import_av(name: str) -> ModuleType:
@@ -70,9 +73,8 @@ def decoded(container: Any, name: str, timeout: float, damaged: list[str]) -> It
 
 def pixels(frame: Any) -> Tensor:
     """(3, H, W) uint8 RGB of a decoded picture, turned as its file says."""
-    image = torch.from_numpy(frame.to_ndarray(format="rgb24"))
     quarters = round(frame.rotation / 90) % 4  # counterclockwise
-    return torch.rot90(image, quarters).permute(2, 0, 1).contiguous()
+    return image_of_pixels(np.rot90(frame.to_ndarray(format="rgb24"), quarters))
 
 
 def reason_of(error: Exception, timeout: float) -> str:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NoReturn
-
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from densecap.data.images import decode_image, read_image
 from densecap.errors import UserError
@@ -15,6 +13,9 @@ from densecap.prediction.sources.addresses import is_address, path_of_address
 from densecap.prediction.sources.settings import SourceSettings
 from densecap.prediction.sources.unread import Unread
 from densecap.prediction.sources.web import read_picture
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Single:

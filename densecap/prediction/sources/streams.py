@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from densecap.data.images import decode_image
 from densecap.errors import UserError
@@ -25,6 +23,9 @@ from densecap.prediction.sources.settings import SourceSettings
 from densecap.prediction.sources.single import PictureAddress
 from densecap.prediction.sources.video_file import Video
 from densecap.prediction.sources.web import MULTIPART, asked, content_type, pictures_of_stream
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: What servers call playlists.
 _PLAYLISTS = ("application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "application/dash+xml")

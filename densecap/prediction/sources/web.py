@@ -9,14 +9,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from densecap.data.images import decode_image
 from densecap.errors import UserError
 from densecap.prediction.sources.addresses import shown, split_login
 from densecap.prediction.sources.multipart import boundary_in, parts
 from densecap.prediction.sources.settings import SourceSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MULTIPART = "multipart/x-mixed-replace"
 

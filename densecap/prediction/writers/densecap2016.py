@@ -17,15 +17,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from torch import Tensor
+import numpy as np
 
 from densecap.ops.resize import resize_image, resized_size
+from densecap.ops.resize_arrays import resize_whole_array
 from densecap.prediction.drawing import image_from_tensor
 from densecap.prediction.pictures import PictureOutput, save_jpeg
 from densecap.prediction.writers.text import ListWriter, dump
 from densecap.structures import Prediction
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 #: Half the last digit of a score in predictions.json: what is nearer to 0 or 1 counts as this.
 _LEAST = 5e-7
@@ -72,7 +76,8 @@ class ResizedPictures(PictureOutput):
         self.image_size = image_size
 
     def save(self, prediction: Prediction, image: Tensor) -> None:
-        resized = resize_image(image, self.image_size, "densecap2016")
+        resize = resize_whole_array if isinstance(image, np.ndarray) else resize_image
+        resized = resize(image, self.image_size, "densecap2016")
         save_jpeg(image_from_tensor(resized), self.folder / picture_name(prediction))
 
     def is_there(self, prediction: Prediction) -> bool:

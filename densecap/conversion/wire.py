@@ -1,4 +1,4 @@
-"""The wire format of protocol buffers, on a mapped file: fields of a message, checked against where it ends.
+"""The wire format of protocol buffers, on a mapped file or bytes: fields of a message, checked against where it ends.
 
 https://protobuf.dev/programming-guides/encoding: a field is a varint of its number and type, then a varint (0), 8 bytes
 (1), a length and so many bytes (2) or 4 bytes (5).
@@ -36,16 +36,26 @@ class Field:
 
 
 class Message:
-    """The bytes from ``start`` to ``stop`` of a mapped file, read as fields; ``looked_at`` counts those of the file."""
+    """The bytes from ``start`` to ``stop`` of ``buffer``, read as fields; ``looked_at`` counts those of the file.
+
+    ``kind`` is what the file is said to be in errors.
+    """
 
     def __init__(
-        self, path: Path, buffer: mmap.mmap, start: int, stop: int, looked_at: list[int] | None = None
+        self,
+        path: Path,
+        buffer: mmap.mmap | bytes,
+        start: int,
+        stop: int,
+        looked_at: list[int] | None = None,
+        kind: str = "Caffe's weights",
     ) -> None:
         self.path, self.buffer, self.start, self.stop = path, buffer, start, stop
         self.looked_at = [0] if looked_at is None else looked_at
+        self.kind = kind
 
     def error(self, what: str, offset: int) -> UserError:
-        return UserError(f"{self.path} cannot be read as Caffe's weights: {what} (at byte {offset:,}); is it complete?")
+        return UserError(f"{self.path} cannot be read as {self.kind}: {what} (at byte {offset:,}); is it complete?")
 
     def fields(self) -> Iterator[Field]:
         """Errors: UserError where the bytes are no fields, or one would end behind the message."""
@@ -54,7 +64,7 @@ class Message:
             self.looked_at[0] += 1
             if self.looked_at[0] > MAX_FIELDS:
                 raise self.error(f"there are more than {MAX_FIELDS:,} fields", place)
-            key, first = self._varint(place)
+            key, first = self.varint_at(place)
             field = self._field(key >> 3, key & 7, first)
             if field.number == 0 or field.stop > self.stop:
                 size = field.stop - field.start
@@ -66,10 +76,10 @@ class Message:
 
     def _field(self, number: int, kind: int, start: int) -> Field:
         if kind == VARINT:
-            value, stop = self._varint(start)
+            value, stop = self.varint_at(start)
             return Field(number, kind, start, stop, value)
         if kind == BYTES:
-            length, first = self._varint(start)
+            length, first = self.varint_at(start)
             return Field(number, kind, first, first + length)
         if kind in (EIGHT_BYTES, FOUR_BYTES):
             return Field(number, kind, start, start + (8 if kind == EIGHT_BYTES else 4))
@@ -82,7 +92,7 @@ class Message:
         count = min(int(others[0]) if len(others) else len(keys), (self.stop - field.start + 1) // 5)
         return replace(field, stop=field.start + 5 * count - 1)
 
-    def _varint(self, place: int) -> tuple[int, int]:
+    def varint_at(self, place: int) -> tuple[int, int]:
         """The number at a place, and where it ends."""
         value = 0
         for index, byte in enumerate(self.buffer[place : min(place + 10, self.stop)]):
@@ -95,7 +105,7 @@ class Message:
         """The message in a field. Errors: UserError when the field is none."""
         if field.kind != BYTES:
             raise self.error(f"field {field.number} should hold a message", field.start)
-        return Message(self.path, self.buffer, field.start, field.stop, self.looked_at)
+        return Message(self.path, self.buffer, field.start, field.stop, self.looked_at, self.kind)
 
     def text(self, field: Field, longest: int = 256) -> str:
         return self.buffer[field.start : min(field.stop, field.start + longest)].decode("utf-8", errors="replace")
@@ -107,7 +117,7 @@ class Message:
         found: list[int] = []
         place = field.start
         while place < field.stop and len(found) < most:
-            value, place = self._varint(place)
+            value, place = self.varint_at(place)
             found.append(value)
         return found
 

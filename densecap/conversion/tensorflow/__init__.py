@@ -1,0 +1,1 @@
+"""Reading TensorFlow's checkpoints, of both versions of their format, without TensorFlow."""
