@@ -92,7 +92,8 @@ def run(cfg: DictConfig) -> int:
 
 def _optimizer(cfg: DictConfig) -> Callable[..., torch.optim.Optimizer]:
     """The optimiser's constructor; not fused where that would unscale the gradients that are to be clipped."""
-    if cfg.optimizer.get("fused") and str(cfg.trainer.precision).startswith("16"):
+    precision, clips = str(cfg.trainer.precision), bool(cfg.trainer.gradient_clip_val)
+    if cfg.optimizer.get("fused") and "mixed" in precision and (clips or precision.startswith("16")):
         return build(cfg.optimizer, fused=False)
     return build(cfg.optimizer)
 

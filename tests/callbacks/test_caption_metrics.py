@@ -301,7 +301,7 @@ if processes > 1:
     trainer.fit(task, datamodule=data)
     trainer.save_checkpoint(f"{folder}/trained.ckpt", weights_only=True)
 else:
-    model.load_state_dict(checkpoint.weights_of(checkpoint.read(f"{folder}/trained.ckpt")))
+    model.load_state_dict(checkpoint.weights_of(torch.load(f"{folder}/trained.ckpt", weights_only=True)))
     trainer.validate(task, datamodule=data, verbose=False)
 counts = {name: sorted(metric.records) for name, metric in metrics.items()}
 with open(f"{folder}/{processes}_{trainer.global_rank}.json", "w") as output:

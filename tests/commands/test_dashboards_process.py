@@ -83,7 +83,7 @@ def test_mlflow_wrote_everything_here(folder):
     pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
     (run,) = (folder / "outputs" / "train").iterdir()
     (kept,) = (folder / "outputs" / "mlruns").glob(f"*/{(run / 'mlflow_run').read_text().strip()}")
-    assert (kept / "params" / "choices" / "model.decoder").read_text() == "lstm"
+    assert (kept / "params" / "choices" / "model.decoder").read_text() == "lstm_small"
     assert {path.name for path in (kept / "artifacts" / "panel").iterdir()} == {"epoch_1.jpg", "epoch_2.jpg"}
     for name in ("train/loss", "val/BLEU-4", "speed/data_wait_share", "memory/process_GiB"):
         lines = (kept / "metrics" / name).read_text().splitlines()

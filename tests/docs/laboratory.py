@@ -27,8 +27,11 @@ WHOLE = ("model=mrnn_mobilenet_v2", "data=flickr8k", "model.backbone.weights=nul
 def furnish(folder: Path) -> None:
     """Write it all into ``folder``."""
     (folder / "photos").mkdir(parents=True)
+    (folder / "data" / "coco" / "test2014").mkdir(parents=True)
     for index in range(3):
         Image.effect_noise((120, 90), 80).convert("RGB").save(folder / "photos" / f"{index}.png")
+        name = f"COCO_test2014_{index + 1:012d}.jpg"
+        Image.effect_noise((120, 90), 80).convert("RGB").save(folder / "data" / "coco" / "test2014" / name)
     Image.effect_noise((120, 90), 60).convert("RGB").save(folder / "photo.jpg")
     write_visual_genome(folder / "data" / "visual_genome")
     write_flickr8k(folder / "data" / "flickr8k", (8, 4, 4))

@@ -23,6 +23,7 @@ LITTLE = {
     "predict": ["device=cpu", "detection.max_detections=5"],
     "eval": ["device=cpu", "detection.max_detections=5", "max_images=4", "data.min_token_count=1"],
     "extract_features": ["device=cpu", "data.min_token_count=1"],
+    "preprocess": ["data.min_token_count=1"],
     "serve": ["device=cpu"],
     "benchmark": ["repeats=1", "num_photos=4", "height=96", "width=96", "regions=4", "device=cpu", "metrics.seconds=1"],
     "search": ["device=cpu"],

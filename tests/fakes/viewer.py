@@ -17,6 +17,7 @@ from densecap.viewer.serving import ViewerServer
 from densecap.viewer.site import Site
 from densecap.viewer.truths import TruthsOfFile
 from tests.fakes import split as fakes
+from tests.fakes.browser import playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -114,12 +115,9 @@ def chromium() -> Iterator:
     """A browser; tests are skipped where there is none, unless all of them are asked for."""
     if CHROMIUM is None and not os.environ.get("CI_RUN"):
         pytest.skip("needs chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
+    browser = playwright().chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    yield browser
+    browser.close()
 
 
 class Watched:

@@ -179,9 +179,11 @@ function listen() {
   });
   byId("help").addEventListener("click", (event) => { if (event.target === byId("help")) byId("help").close(); });
   imageList.onChoose((place) => { turnTo(place); if (state.view === "grid") setView("list"); });
-  window.addEventListener("hashchange", () => {
-    if (location.hash === state.address()) return;
-    state.readAddress(location.hash);
+  window.addEventListener("hashchange", (event) => {
+    window.clearTimeout(addressTimer);
+    const typed = new URL(event.newURL).hash; // the page may have replaced it since
+    if (typed === state.address()) return;
+    state.readAddress(typed);
     showControls();
     showImage();
     find();

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
+from tests.fakes.browser import playwright
 from tests.fakes.trained import ROOT, Trained, trained
 
 TOKEN = "let me in"
@@ -90,12 +90,10 @@ def chromium(browser_path: str, model: Trained, tmp_path_factory) -> Iterator:
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={film}",
     ]
-    with sync_playwright() as running:
-        browser = running.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu", *options]
-        )
-        yield browser
-        browser.close()
+    everywhere = ["--no-sandbox", "--disable-gpu"]
+    browser = playwright().chromium.launch(executable_path=browser_path, args=[*everywhere, *options])
+    yield browser
+    browser.close()
 
 
 @dataclass
