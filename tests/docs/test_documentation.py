@@ -55,7 +55,8 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_commands_of_a_page(page: str, furnished: Path, tmp_path: Path) -> None:
     wanted = [block for block in ALL if block.page == page and block.mark != "not run"]
     if not wanted:
-        assert page in {"benchmarks.md", "extending.md", "history.md"}, f"{page} has no command"
+        has_some = any(block.page == page for block in ALL)
+        assert has_some or page in {"benchmarks.md", "extending.md", "history.md"}, f"{page} has no command"
         return
     here = tmp_path / "work"
     shutil.copytree(furnished, here)
