@@ -232,10 +232,12 @@ def test_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = subprocess.Popen([server, display, "-screen", "0", "320x240x24"], stderr=subprocess.DEVNULL)
     try:
         monkeypatch.setenv("DISPLAY", display)
-        for _ in range(50):
-            if Path(f"/tmp/.X11-unix/X{display[1:]}").exists():
+        for _ in range(100):  # its socket is there before it answers
+            try:
+                open_source("screen")
                 break
-            time.sleep(0.1)
+            except UserError:
+                time.sleep(0.2)
         found = list(open_source("screen", SourceSettings(interval=0.05, max=3)))
         assert [item.read().shape for item in found] == [(3, 240, 320)] * 3
         (part_of_it,) = open_source("screen:10,20,64,48", SourceSettings(max=1))
