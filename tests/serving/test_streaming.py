@@ -86,7 +86,7 @@ def test_the_newest_frame_wins(open_client, make_service, encode) -> None:
         go.set()
         first, second = socket.receive_json(), socket.receive_json()
     assert first["sequence"] == 1
-    assert second["sequence"] > 2 and first["dropped"] + second["dropped"] == second["sequence"] - 2
+    assert 2 <= second["sequence"] <= 11 and first["dropped"] + second["dropped"] == 9  # of the ten one is described
 
 
 def test_captions_of_what_stays_are_not_decoded_again(open_client, make_service, encode) -> None:
