@@ -6,7 +6,7 @@ without ending, or the number that this ends in, whichever fits one entry of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -20,7 +20,7 @@ from densecap.errors import UserError
 from densecap.evaluation.box_files import BoxesOfImage, read_boxes
 from densecap.evaluation.boxes import BoxForm
 from densecap.evaluation.entries import checked_box, shown
-from densecap.evaluation.joining import number_in
+from densecap.evaluation.joining import by_unique_name, number_in
 from densecap.prediction.pictures import digest_of
 from densecap.prediction.predictor import Predictor
 from densecap.prediction.sources import Source, Unread
@@ -34,7 +34,7 @@ class GivenBoxes:
         self, name: str, form: BoxForm, images: Sequence[BoxesOfImage], everywhere: BoxesOfImage | None = None
     ) -> None:
         self.name, self.form, self.images, self.everywhere = name, form, images, everywhere
-        self._ladder = [_index(images, key) for key in (_frame, _path, _basename, _identifier, _stem, _number)]
+        self._ladder = [by_unique_name(images, key) for key in (_frame, _path, _basename, _identifier, _stem, _number)]
         #: Images of the source that the file says nothing about.
         self.without: set[str] = set()
 
@@ -127,19 +127,6 @@ def open_boxes(given: Any) -> GivenBoxes:
         return GivenBoxes(given, *read_boxes(Path(given).expanduser()))
     rows = [checked_box(list(box) if isinstance(box, Sequence) else box, "boxes") for box in given]
     return GivenBoxes("typed", BoxForm(), (), BoxesOfImage("boxes", None, None, numbers=rows))
-
-
-def _index(images: Sequence[BoxesOfImage], key: Callable[[BoxesOfImage], str | None]) -> dict[str, BoxesOfImage]:
-    """Images by a name that only one of them has."""
-    index: dict[str, BoxesOfImage] = {}
-    repeated = set()
-    for image in images:
-        name = key(image)
-        if name in index:
-            repeated.add(name)
-        elif name is not None:
-            index[name] = image
-    return {name: image for name, image in index.items() if name not in repeated}
 
 
 def _frame(image: BoxesOfImage) -> str | None:

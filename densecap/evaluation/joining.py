@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 from densecap.errors import UserError
 from densecap.evaluation.predictions import PredictedImage, Predictions
 from densecap.evaluation.truth import Truth, TruthImage
+
+Item = TypeVar("Item")
 
 #: How many images of a list are named.
 FIRST = 5
@@ -32,7 +35,7 @@ class Joined:
 
 def join(predictions: Predictions, truth: Truth) -> Joined:
     """Errors: UserError when two entries are about one image, or no entry is about any image of the split."""
-    ladder = [_index(truth.images, key) for key in (_path, _basename, _image_id, _stem, _number)]
+    ladder = [by_unique_name(truth.images, key) for key in (_path, _basename, _image_id, _stem, _number)]
     found: dict[str, PredictedImage] = {}
     outside: list[PredictedImage] = []
     for entry in predictions.images:
@@ -52,9 +55,9 @@ def join(predictions: Predictions, truth: Truth) -> Joined:
     return Joined([found.get(image.image_id) for image in truth.images], missing, lost)
 
 
-def _index(images: Sequence[TruthImage], key: Callable[[TruthImage], str | None]) -> dict[str, TruthImage]:
+def by_unique_name(images: Sequence[Item], key: Callable[[Item], str | None]) -> dict[str, Item]:
     """Images by a name that only one of them has."""
-    index: dict[str, TruthImage] = {}
+    index: dict[str, Item] = {}
     repeated = set()
     for image in images:
         name = key(image)

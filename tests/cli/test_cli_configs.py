@@ -46,12 +46,20 @@ def test_optimizers_build(member):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "precision", "fused"),
-    [("adamw", "16-mixed", False), ("adam", "16-mixed", False), ("adamw", "bf16-mixed", True), ("adam", "32", True)],
+    ("optimizer", "precision", "clip", "fused"),
+    [
+        ("adamw", "16-mixed", "null", False),
+        ("adam", "16-mixed", "null", False),
+        ("adamw", "bf16-mixed", "null", True),
+        ("adam", "bf16-mixed", "5", False),
+        ("adam", "32", "5", True),
+    ],
 )
-def test_fused_only_where_gradients_are_not_scaled(optimizer, precision, fused):
-    """A fused step unscales by itself, after the clipping, which would then see scaled gradients."""
-    cfg = compose("train", [f"optimizer={optimizer}", f"trainer.precision={precision}"])
+def test_fused_only_where_lightning_may_clip(optimizer, precision, clip, fused):
+    """A fused step unscales by itself, after the clipping, which would then see scaled gradients; Lightning refuses
+    to clip for it in any mixed precision."""
+    options = [f"optimizer={optimizer}", f"trainer.precision={precision}", f"trainer.gradient_clip_val={clip}"]
+    cfg = compose("train", options)
     made = _optimizer(cfg)([torch.nn.Parameter(torch.zeros(2))])
     assert made.defaults["fused"] is fused and made.defaults["lr"] == cfg.optimizer.lr
 
