@@ -10,7 +10,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def unbroken(raise_after: bool = True) -> Iterator[None]:
-    """Let Ctrl-C wait until the block is done, so that no line is written by half; then it counts, or is forgotten."""
+    """Let Ctrl-C wait until the block is done, so that no line is written by half; then it counts, or is forgotten.
+
+    What it does then is what it did before: KeyboardInterrupt, unless somebody handles it in another way.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -20,5 +23,5 @@ def unbroken(raise_after: bool = True) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, previous)
-    if pressed and raise_after:
-        raise KeyboardInterrupt
+    if pressed and raise_after and callable(previous):
+        previous(signal.SIGINT, None)

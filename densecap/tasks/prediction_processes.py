@@ -95,7 +95,10 @@ def _watch_started(processes: Sequence[subprocess.Popen]) -> None:
 
 @contextmanager
 def _stopping(task: PredictionTask, trainer: pl.Trainer) -> Iterator[None]:
-    """Ctrl-C stops all ranks after the batch at hand; pressed again, rank 0 is broken off and takes the rest along."""
+    """Ctrl-C stops all ranks after the batch at hand; pressed again, rank 0 is broken off and takes the rest along.
+
+    Afterwards it is rank 0's alone: the others have nothing left to lose, and one that ended of it were an accident.
+    """
 
     def stop(number: int, frame: object) -> None:
         task.stop.set()
@@ -109,7 +112,7 @@ def _stopping(task: PredictionTask, trainer: pl.Trainer) -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        signal.signal(signal.SIGINT, signal.SIG_IGN if trainer.global_rank else previous)
 
 
 def _quiet() -> None:

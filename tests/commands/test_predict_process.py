@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -87,8 +88,9 @@ def test_ctrl_c_keeps_what_is_done(folder: Path) -> None:
     assert {path.name for path in out.iterdir()} == {"predictions.json", "images", "journal.jsonl"}
 
 
-#: Small pictures for a small network, one at a time, so that every run computes the very same numbers.
-QUICK = ("image_size=48", "batch_size=1", "detection.max_proposals=20")
+#: Small pictures for a small network, one at a time and each by one thread, so that every run computes the very same
+#: numbers; not so small that all are done before a signal comes.
+QUICK = ("image_size=128", "batch_size=1", "detection.max_proposals=100")
 EVERYTHING = "output.formats=[json,jsonl,csv,coco,densecap,images,crops]"
 
 
@@ -110,6 +112,13 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {name: own for name, own in found.items() if not name.startswith("journal")} | {
         "predictions.json": json.dumps(data).encode()
     }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -268,6 +268,18 @@ def test_an_interrupt_waits_for_the_end_of_a_write() -> None:
     assert done == ["written"]
 
 
+def test_an_interrupt_that_somebody_handles_is_handed_to_him_after_a_write() -> None:
+    done = []
+    previous = signal.signal(signal.SIGINT, lambda number, frame: done.append("stopping"))
+    try:
+        with unbroken():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("written")
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    assert done == ["written", "stopping"]
+
+
 def test_a_failure_before_the_first_result_leaves_earlier_files_alone(tmp_path: Path) -> None:
     (tmp_path / "predictions.json").write_text("earlier")
 

@@ -229,7 +229,7 @@ def test_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     if server is None:
         pytest.skip("there is no Xvfb to show a screen")
     display = ":97"
-    shown = subprocess.Popen([server, display, "-screen", "0", "320x240x24"], stderr=subprocess.DEVNULL)
+    shown = subprocess.Popen([server, display, "-screen", "0", "320x240x24", "-noreset"], stderr=subprocess.DEVNULL)
     try:
         monkeypatch.setenv("DISPLAY", display)
         for _ in range(100):  # its socket is there before it answers
