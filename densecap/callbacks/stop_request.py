@@ -78,9 +78,18 @@ class StopRequest:
         number = max(numbers)
         environment = trainer._accelerator_connector.cluster_environment
         requeue = number in WARNINGS and _is_slurm(trainer) and getattr(environment, "auto_requeue", True)
+        if requeue:
+            self._await_the_end(trainer)
         if requeue and trainer.is_global_zero:
             requeue_job()
         raise Stopped(number, requeue)
+
+    def _await_the_end(self, trainer: pl.Trainer) -> None:
+        """SLURM sends SIGTERM to the processes of a job that it takes back: what is to be saved is, and all of them are
+        about to end. Lightning, which gives the signal its first handler back, would have them wait for each other."""
+        self.ignore()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        trainer.strategy.barrier("nobody listens any more")
 
     def _note(self, number: int, frame: Any) -> None:
         if self.number is not None and number == signal.SIGINT:

@@ -21,6 +21,10 @@ JOB = {
 }
 
 
+#: Whether Lightning was told of SIGTERM, run after run.
+HEARD: list[bool] = []
+
+
 class Steps(pl.LightningModule):
     """Its weight counts the optimiser steps; ``signals`` are sent to the process in the middle of a batch."""
 
@@ -44,12 +48,21 @@ class Steps(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=1.0)
 
 
+class Ended(BestAndLast):
+    """The process is told to end when it is about to, as the real scontrol does with a job that it takes back."""
+
+    def on_exception(self, trainer, pl_module, exception):
+        super().on_exception(trainer, pl_module, exception)
+        if getattr(exception, "requeued", False):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
 def fit(folder, signals, **options):
     task = Steps(signals)
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=1,
-        callbacks=[BestAndLast(str(folder), every_minutes=None)],
+        callbacks=[Ended(str(folder), every_minutes=None)],
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -60,7 +73,7 @@ def fit(folder, signals, **options):
     try:
         trainer.fit(task, loader, torch.utils.data.DataLoader([0], batch_size=None))
     finally:
-        task.handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        HEARD.append(trainer.received_sigterm)
     return task
 
 
@@ -103,7 +116,9 @@ def slurm(tmp_path, monkeypatch):
     scontrol.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n')
     scontrol.chmod(0o755)
     monkeypatch.setenv("PATH", f"{scontrol.parent}:{os.environ['PATH']}")
-    return tmp_path
+    before = signal.getsignal(signal.SIGTERM)
+    yield tmp_path
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
@@ -114,6 +129,7 @@ def test_slurms_warning_saves_and_requeues(slurm, number):
     assert saved_steps(slurm) == 5
     assert (slurm / "asked").read_text() == "requeue 77\n"
     assert not list(slurm.glob("hpc_ckpt*")), "Lightning's own handler saves in the middle of a step"
+    assert HEARD[-1] is False, "of several processes the first would wait for the others, which are gone"
 
 
 def test_a_cancelled_job_is_saved_and_not_requeued(slurm):
