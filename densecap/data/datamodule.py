@@ -12,7 +12,7 @@ from torch import Tensor
 
 from densecap.data.dataset import RegionDataset
 from densecap.data.hdf5 import RegionFile
-from densecap.data.loader import ResumableLoader, ShardedSampler
+from densecap.data.loader import FixedSampler, ResumableLoader, ShardedSampler
 from densecap.data.training_images import training_images
 from densecap.errors import UserError
 from densecap.text.vocabulary import Vocabulary
@@ -69,10 +69,10 @@ class CaptioningDataModule(pl.LightningDataModule):
         dataset = self.dataset("train")
         if not len(dataset):
             raise UserError(f"{self.file} has no training images: check data.splits")
-        return self._loader(dataset, shuffle=self.shuffle)
+        return self._loader(dataset, shuffle=self.shuffle and not self._by_heart)
 
     def val_dataloader(self) -> ResumableLoader | list[ResumableLoader]:
-        return self._unless_empty("val")
+        return self._unless_empty("train" if self._by_heart else "val")
 
     def test_dataloader(self) -> ResumableLoader | list[ResumableLoader]:
         return self._unless_empty("test")
@@ -81,9 +81,14 @@ class CaptioningDataModule(pl.LightningDataModule):
         return self._unless_empty("test", pad=False)
 
     def dataset(self, split: str) -> RegionDataset:
-        """The samples of a split; only training samples are flipped."""
-        flip = self.flip and split == "train"
+        """The samples of a split; only training samples are flipped, and not those that are learned by heart."""
+        flip = self.flip and split == "train" and not self._by_heart
         return RegionDataset(self.file, split, self.image_size, flip, self.seed, self.compat, self.pixels)
+
+    @property
+    def _by_heart(self) -> bool:
+        """With ``overfit_batches`` the first batches are what is trained and what is validated on."""
+        return bool(self.trainer and self.trainer.overfit_batches)
 
     def _unless_empty(self, split: str, pad: bool = True) -> ResumableLoader | list[ResumableLoader]:
         """A loader in file order; an empty list, which Lightning takes for none, if the split has no images."""
@@ -92,6 +97,7 @@ class CaptioningDataModule(pl.LightningDataModule):
 
     def _loader(self, dataset: RegionDataset, shuffle: bool, pad: bool = True) -> ResumableLoader:
         rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        sampler = ShardedSampler(len(dataset), self.seed, shuffle, rank, world, pad)
+        kind = ShardedSampler if shuffle else FixedSampler
+        sampler = kind(len(dataset), self.seed, rank=rank, world=world, pad=pad)
         options = {"batch_size": self.batch_size, "num_workers": self.num_workers}
         return ResumableLoader(dataset, sampler=sampler, pin_memory=torch.cuda.is_available(), **options)

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Sampler, SequentialSampler
 
 from densecap.data.dataset import Draw, RegionDataset
 from densecap.structures import Batch
@@ -59,6 +59,14 @@ class ShardedSampler(Sampler[Draw]):
         if missing and self.length:
             order = torch.cat([order, order.repeat(missing // self.length + 1)[:missing]])
         return order[self.rank :: self.world]
+
+
+class FixedSampler(ShardedSampler, SequentialSampler):  # type: ignore[misc]  # of draws, not of numbers
+    """The same in the order of the file. Lightning, asked for ``overfit_batches``, puts a ``SequentialSampler`` that
+    knows no ranks in the place of anything else."""
+
+    def __init__(self, length: int, seed: int = 0, rank: int = 0, world: int = 1, pad: bool = True) -> None:
+        ShardedSampler.__init__(self, length, seed, False, rank, world, pad)
 
 
 class ResumableLoader(DataLoader[Batch]):

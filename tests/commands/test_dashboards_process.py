@@ -1,5 +1,6 @@
 """Training as a user starts it, with every logger at once, without a network; and a look at a batch."""
 
+import csv
 import importlib.util
 import json
 import os
@@ -119,3 +120,12 @@ def test_data_is_drawn_instead_of_trained_on(folder):
     with Image.open(run / "batch_1.jpg") as sheet:
         assert sheet.width > 900
     assert not (run / "checkpoints").exists() and "2 images padded to 256 x 256 pixels" in done.stderr
+
+
+@pytest.mark.long
+def test_four_batches_are_learned_by_heart(folder):
+    done = densecap(folder, "train", *SMALL, "debug=overfit", "metric=bleu", "logger=csv", "trainer.max_epochs=12")
+    assert done.returncode == 0, done.stderr
+    rows = [row for row in csv.DictReader((newest(folder) / "csv" / "metrics.csv").open()) if row.get("val/loss")]
+    losses = [float(row["val/loss"]) for row in rows]
+    assert len(losses) == 12 and losses[-1] < 0.7 * losses[0], losses

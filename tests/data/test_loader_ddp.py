@@ -31,24 +31,37 @@ class Recorder(pl.LightningModule):
 warnings.filterwarnings("ignore")
 recorder = Recorder()
 trainer = pl.Trainer(accelerator="cpu", devices=2, strategy="ddp", max_epochs=2, logger=False, num_sanity_val_steps=0,
-    enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False)
+    enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False,
+    overfit_batches=int(sys.argv[3]))
 trainer.fit(recorder, datamodule=CaptioningDataModule(sys.argv[1], 32, 2, 1, seed=5))
 with open(f"{sys.argv[2]}/{trainer.global_rank}.json", "w") as file:
     json.dump(recorder.seen, file)
 """
 
 
-@pytest.mark.long
-def test_two_processes_cover_every_epoch(tmp_path: Path) -> None:
-    splits = ["train"] * 7 + ["val"] * 3
-    file = write_fake(tmp_path / "fake.h5", splits, [1] * 10, [(16, 16)] * 10)
+def images_seen(tmp_path: Path, splits: list[str], overfit_batches: int = 0) -> list[dict[str, list]]:
+    """What each of two processes was given in two epochs."""
+    file = write_fake(tmp_path / "fake.h5", splits, [1] * len(splits), [(16, 16)] * len(splits))
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     root = Path(__file__).parents[2]
-    subprocess.run(
-        [sys.executable, script, file, tmp_path], check=True, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}
-    )
-    ranks = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
+    command = [sys.executable, str(script), str(file), str(tmp_path), str(overfit_batches)]
+    subprocess.run(command, check=True, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
+    return [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
+
+
+@pytest.mark.long
+def test_two_processes_learn_the_same_batches_by_heart(tmp_path: Path) -> None:
+    ranks = images_seen(tmp_path, ["train"] * 7 + ["val"] * 3, overfit_batches=1)
+    shares = [[ids for _, ids in rank["train"]] for rank in ranks]
+    assert shares[0][0] == shares[0][1] and shares[1][0] == shares[1][1], "the same in every epoch"
+    assert len({*shares[0][0], *shares[1][0]}) == 4, "two images a process"
+    assert [rank["val"] for rank in ranks] == [rank["train"] for rank in ranks]
+
+
+@pytest.mark.long
+def test_two_processes_cover_every_epoch(tmp_path: Path) -> None:
+    ranks = images_seen(tmp_path, ["train"] * 7 + ["val"] * 3)
     for split, wanted in (("train", 7), ("val", 3)):
         for epoch in range(2):
             shares = [[image for at, ids in rank[split] if at == epoch for image in ids] for rank in ranks]
