@@ -88,7 +88,7 @@ class CaptioningDataModule(pl.LightningDataModule):
     @property
     def _by_heart(self) -> bool:
         """With ``overfit_batches`` the first batches are what is trained and what is validated on."""
-        return bool(self.trainer and self.trainer.overfit_batches)
+        return bool(getattr(self.trainer, "overfit_batches", 0))
 
     def _unless_empty(self, split: str, pad: bool = True) -> ResumableLoader | list[ResumableLoader]:
         """A loader in file order; an empty list, which Lightning takes for none, if the split has no images."""
