@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 
 from densecap.data.box_pass import fit_boxes
-from densecap.data.hdf5 import RegionFileContents, write_region_file
+from densecap.data.hdf5_writer import RegionFileContents, write_region_file
 from densecap.data.image_pass import ImagePass
 from densecap.data.prepared import PreparationOptions, Prepared, count_per_image
 from densecap.data.progress import image_progress

@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from densecap.data.hdf5 import RegionFile, RegionFileContents, write_region_file
+from densecap.data.hdf5 import RegionFile
+from densecap.data.hdf5_writer import RegionFileContents, write_region_file
 from densecap.errors import UserError
 
 JPEGS = [b"first file", b"", b"the third"]

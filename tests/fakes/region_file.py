@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from densecap.data.hdf5 import SPLITS, RegionFileContents, write_region_file
+from densecap.data.hdf5 import SPLITS
+from densecap.data.hdf5_writer import RegionFileContents, write_region_file
 from densecap.data.jpeg_codec import encode_as_jpeg
 
 WORDS = ["red", "cat", "left", "right", "of"]

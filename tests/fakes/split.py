@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from densecap.data.hdf5 import RegionFileContents, write_region_file
+from densecap.data.hdf5_writer import RegionFileContents, write_region_file
 from densecap.data.jpeg_codec import encode_as_jpeg
 from densecap.evaluation.truth import Truth
 from densecap.prediction.writers import CSV_COLUMNS
