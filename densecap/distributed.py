@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor
+
+#: The word that all processes look for.
+_CALLED_OFF = "densecap/called-off"
 
 
 def global_rank() -> int:
@@ -57,6 +61,51 @@ def world_size() -> int:
     from torch import distributed
 
     return distributed.get_world_size() if _together() else 1
+
+
+def call_off() -> None:
+    """Let all processes know, at whatever they are, that this one cannot go on."""
+    if _together():
+        _store().set(_CALLED_OFF, "1")
+
+
+def is_called_off() -> bool:
+    """Whether any process has called off the common work; it waits for none of them."""
+    return _together() and bool(_store().check([_CALLED_OFF]))
+
+
+def meet_anew() -> None:
+    """To be called by every process before they look for each other: after a restart by torchrun they find each other.
+
+    torchrun's own store remembers the addresses of the processes that it ended (PyTorch issue 135712), so the first of
+    those it started again opens another. Only on one machine, where the number of restarts is the same for all.
+    """
+    environment = os.environ
+    restarts = environment.get("TORCHELASTIC_RESTART_COUNT", "0")
+    if restarts == "0" or environment.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return
+    if environment.get("GROUP_WORLD_SIZE") != "1":
+        return
+    from torch.distributed import TCPStore
+
+    store = TCPStore(environment["MASTER_ADDR"], int(environment["MASTER_PORT"]), is_master=False)
+    key = f"densecap/port-{restarts}"
+    if environment["RANK"] == "0":
+        store.set(key, str(_free_port()))
+    environment["MASTER_PORT"] = store.get(key).decode()
+    environment["TORCHELASTIC_USE_AGENT_STORE"] = "False"
+
+
+def _free_port() -> int:
+    with socket.socket() as opened:
+        opened.bind(("", 0))
+        return int(opened.getsockname()[1])
+
+
+def _store() -> Any:
+    from torch.distributed import distributed_c10d
+
+    return distributed_c10d._get_default_store()
 
 
 def _together() -> bool:

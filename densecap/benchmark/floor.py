@@ -7,19 +7,14 @@ torch's own counter reads the shapes.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
-from itertools import chain
-from typing import TypeVar
 
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from densecap.models.decoders.base import Decoder
 from densecap.models.dense_captioner import DenseCaptioner
-
-Module = TypeVar("Module", bound=nn.Module)
+from densecap.ops.without_storage import without_storage
 
 #: (height, width) in pixels.
 Size = tuple[int, int]
@@ -30,15 +25,6 @@ def count_operations(function: Callable[[], object]) -> int:
     with FlopCounterMode(display=False) as counter:
         function()
     return counter.get_total_flops()
-
-
-def without_storage(module: Module) -> Module:
-    """A copy of the module whose tensors have shapes but no values; what is frozen stays frozen."""
-    shapes: dict[int, torch.Tensor] = {}
-    for tensor in chain(module.parameters(), module.buffers()):
-        empty = torch.empty_like(tensor, device="meta", requires_grad=False)
-        shapes[id(tensor)] = nn.Parameter(empty, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else empty
-    return copy.deepcopy(module, shapes)
 
 
 def backbone_operations(model: DenseCaptioner, sizes: Sequence[Size]) -> int:

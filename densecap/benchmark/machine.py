@@ -18,6 +18,12 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 SECONDS_FOR_A_PRODUCT = 3.0
 
 
+def allow_tf32(allowed: bool) -> None:
+    """Whether GPUs may round the factors of fp32 products and convolutions to 10 bits; cuDNN does unless told."""
+    torch.set_float32_matmul_precision("high" if allowed else "highest")
+    torch.backends.cudnn.allow_tf32 = allowed
+
+
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
     """The context in which the model computes in ``precision``; weights are converted once in each."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
@@ -57,6 +63,7 @@ def describe(device: torch.device) -> dict[str, Any]:
     if device.type == "cuda":
         card["gpu"] = torch.cuda.get_device_name(device)
         card["tf32"] = torch.get_float32_matmul_precision() != "highest"
+        card["cuda"], card["cudnn"] = torch.version.cuda, torch.backends.cudnn.version()
     return card
 
 

@@ -26,10 +26,22 @@ def check_key(config: DictConfig, override: Override, groups: list[str]) -> Any:
     except KeyError:
         if override.type in (OverrideType.CHANGE, OverrideType.DEL):
             raise UserError(_unknown(config, key, groups)) from None
+        _check_section(config, key)
         return None
     if override.type == OverrideType.ADD:
         raise UserError(f"{key} is there already; write {key}=... without the + to change it")
     return default
+
+
+def _check_section(config: DictConfig, key: str) -> None:
+    """Errors: UserError for a key to add to what has a value and no keys."""
+    parent, _, last = key.rpartition(".")
+    try:
+        node = default_of(config, parent) if parent else config
+    except KeyError:
+        return
+    if isinstance(node, str | int | float):
+        raise UserError(f"{parent} is {node} and has no keys to add to: write {parent}={{_target_:CLASS,{last}:VALUE}}")
 
 
 def _unknown(config: DictConfig, key: str, groups: list[str]) -> str:

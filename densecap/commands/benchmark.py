@@ -1,6 +1,7 @@
 """``benchmark``: time every part of the captioner on this machine, beside the least time its arithmetic takes.
 
-``part=metrics`` measures the metrics instead, beside pycocoevalcap, and ``part=serve`` the server under load.
+``part=metrics`` measures the metrics instead, beside pycocoevalcap, ``part=serve`` the server under load, and
+``part=table`` prediction and training in every precision, compiled and not.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from densecap import checkpoint
 from densecap.benchmark import machine, report
 from densecap.benchmark.data_parts import DataParts
 from densecap.benchmark.metrics import suite
@@ -30,13 +30,13 @@ from densecap.benchmark.timing import measure
 from densecap.benchmark.training_parts import TrainingParts
 from densecap.builder import build
 from densecap.commands.benchmark_load import run_load
+from densecap.commands.benchmark_model import check_dense, timed_model
+from densecap.commands.benchmark_table import run_table
 from densecap.commands.trained_model import choose_device
 from densecap.data.images import read_image
 from densecap.errors import UserError
-from densecap.models.dense_captioner import DenseCaptioner
 from densecap.ops.resize import resize_image
 from densecap.prediction.sources import resolve_sources
-from densecap.text.vocabulary import Vocabulary
 
 PARTS = (*DATA_PARTS, *PREDICTION_PARTS, *TRAINING_PARTS)
 METRIC_PARTS = tuple(suite.PARTS)
@@ -44,11 +44,17 @@ METRIC_PARTS = tuple(suite.PARTS)
 #: The server under load, which is measured by itself.
 SERVER_PART = "serve"
 
+#: Prediction and training in every precision, compiled and not, as one table.
+TABLE_PART = "table"
+
 
 def run(cfg: DictConfig) -> None:
     """Time ``cfg.part`` ("all" for every one of the captioner), print the table and write ``cfg.output``."""
     if cfg.part == SERVER_PART:
         run_load(cfg)
+        return
+    if cfg.part == TABLE_PART:
+        run_table(cfg)
         return
     names, precisions = chosen_parts(cfg.part), _precisions(cfg.precision)
     if set(names) <= set(METRIC_PARTS):
@@ -56,10 +62,10 @@ def run(cfg: DictConfig) -> None:
         return
     device = choose_device(cfg.device)
     if not cfg.ckpt:
-        _check_dense(str(cfg.model._target_).rpartition(".")[2])
+        check_dense(str(cfg.model._target_).rpartition(".")[2])
     if cfg.threads:
         torch.set_num_threads(int(cfg.threads))
-    torch.set_float32_matmul_precision("high" if cfg.tf32 else "highest")
+    machine.allow_tf32(bool(cfg.tf32))
     torch.manual_seed(int(cfg.seed))
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="densecap-benchmark-") as folder:
@@ -94,7 +100,7 @@ def chosen_parts(name: str) -> tuple[str, ...]:
         return PARTS
     if name == "metrics":
         return METRIC_PARTS
-    known = (*PARTS, *METRIC_PARTS, SERVER_PART)
+    known = (*PARTS, *METRIC_PARTS, SERVER_PART, TABLE_PART)
     if name not in known:
         near = get_close_matches(name, ("all", "metrics", *known), n=1)
         hint = f", did you mean {near[0]}?" if near else "."
@@ -150,7 +156,7 @@ def _results(
         yield _time(data.part(name), cfg, torch.device("cpu"))
     if set(names) <= set(DATA_PARTS):
         return
-    model = _model(cfg).to(device)
+    model = timed_model(cfg).to(device)
     photos = [read_image(path) for path in islice(cycle(paths), int(cfg.data.batch_size))]
     for precision, rate in rates.items():
         model.eval()
@@ -177,29 +183,3 @@ def _time(part: Part, cfg: DictConfig, device: torch.device, precision: str = ""
     if part.reference is not None:
         floor = measure(part.reference, int(cfg.repeats), device).median
     return Result(part, precision, timing, floor)
-
-
-def _model(cfg: DictConfig) -> DenseCaptioner:
-    """The checkpoint's model, or that of the configuration with random weights, frozen as if they were pretrained.
-
-    Errors: UserError for a model that is no dense captioner.
-    """
-    if cfg.ckpt:
-        loaded = checkpoint.load(cfg.ckpt).model
-        _check_dense(type(loaded).__name__)
-        assert isinstance(loaded, DenseCaptioner)
-        return loaded
-    plain: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]
-    vocabulary = Vocabulary([f"word{index}" for index in range(int(cfg.vocabulary_size))])
-    model = checkpoint.build_model(plain, vocabulary, pretrained=False)
-    assert isinstance(model, DenseCaptioner)
-    model.backbone.pretrained = True
-    model.backbone.set_trainable(bool(plain["backbone"].get("trainable", True)))
-    return model
-
-
-def _check_dense(name: str) -> None:
-    if name != DenseCaptioner.__name__:
-        raise UserError(
-            f"benchmark times the parts of a dense captioner, not of the given {name}: choose model=densecap_..."
-        )

@@ -1,4 +1,4 @@
-"""``device`` and ``devices`` of predict: one process on one device, or a process on each of several."""
+"""``device`` and ``devices`` of predict and eval: one process on one device, or a process on each of several."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """``eval``: score a model, or predictions of any known format, on a split of a data set.
 
 Writes report.json (``densecap.evaluation.schema``), report.html, sheet.jpg (some images and what was said of them) and,
-with a model, predictions.json and, for the captions of true boxes, predictions_on_truth.json. Exit status: 0, or 130
+with a model, predictions.json and, for the captions of true boxes, predictions_on_truth.json. With ``devices`` the
+images are shared out among processes, of which the first writes and computes the figures of all. Exit status: 0, or 130
 after Ctrl-C.
 """
 
@@ -16,6 +17,7 @@ from densecap.commands.fresh_folder import typed_keys
 from densecap.commands.preprocess import prepare
 from densecap.commands.run_record import output_folder
 from densecap.data.hdf5 import RegionFile
+from densecap.distributed import global_rank
 from densecap.errors import UserError
 from densecap.evaluation.figures import Choice
 from densecap.evaluation.formats.table import read_predictions
@@ -41,11 +43,14 @@ METRIC_OPTIONS = (
 
 def run(cfg: DictConfig) -> int:
     """Evaluate as the config says."""
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    helps = global_rank() > 0 and cfg.get("devices") not in (None, 1)
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True, quiet=helps)
     choice = _choice(cfg)
     given = cfg.get("predictions")
     if given and cfg.get("ckpt"):
         raise UserError("give ckpt=PATH to score a model or predictions=FILE to score a file, not both")
+    if given and cfg.get("devices") not in (None, 1):
+        raise UserError("devices shares out what a model does: give ckpt=PATH instead of predictions=FILE")
     if given and (cfg.rerank.name != "none" or cfg.exchange_images):
         raise UserError("rerank and exchange_images need a model: give ckpt=PATH instead of predictions=FILE")
     try:
@@ -55,11 +60,14 @@ def run(cfg: DictConfig) -> int:
             inputs = Inputs(_truth(cfg, console), predicted, strict=bool(cfg.check_coordinates))
             folder = output_folder(cfg)
         else:
-            from densecap.commands.eval_model import find_model, run_on_split, suited_choice
+            from densecap.commands.eval_model import find_model, help_on_split, run_on_split, suited_choice
 
             model = find_model(cfg, console)
             truth = _truth(cfg, console)
             choice = suited_choice(model, truth, choice)
+            if model.is_helper:
+                help_on_split(model, truth, choice, console)
+                return 0
             folder = output_folder(cfg)
             outcome = run_on_split(cfg, model, truth, choice, folder, console)
             if outcome is None:

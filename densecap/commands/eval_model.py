@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -12,16 +11,16 @@ from rich.console import Console
 from densecap.builder import build
 from densecap.checkpoint import LoadedModel
 from densecap.commands import reranking
+from densecap.commands.devices import choose_devices
+from densecap.commands.eval_describing import ReadyModel, describe, help_describing
 from densecap.commands.eval_retrieval import retrieval_on_split
-from densecap.commands.progress import model_progress
-from densecap.commands.trained_model import choose_device, enough_memory, load_model, model_card, prepare_model
+from densecap.commands.trained_model import choose_device, load_model, model_card, prepare_model
 from densecap.data.training_images import overlap_warning, seen_in_training
 from densecap.errors import UserError
 from densecap.evaluation.figures import Choice
 from densecap.evaluation.formats.table import read_predictions
 from densecap.evaluation.image_vectors import ImageVectors
-from densecap.evaluation.joining import counted
-from densecap.evaluation.model_pass import ModelFigures, Wanted, run_model
+from densecap.evaluation.model_pass import Wanted
 from densecap.evaluation.reranked import RerankedWriter
 from densecap.evaluation.scoring import Inputs
 from densecap.evaluation.truth import Truth
@@ -34,18 +33,10 @@ from densecap.prediction.writers import JsonWriter, Writer
 FILES = {"predicted": "predictions.json", "truth": "predictions_on_truth.json", "images": "predictions.json"}
 
 
-@dataclass
-class ReadyModel:
-    """A model on its device, and what it is to do there."""
-
-    loaded: LoadedModel
-    wanted: Wanted
-    batch_size: int
-
-
 def find_model(cfg: DictConfig, console: Console) -> ReadyModel:
     """Errors: UserError for a checkpoint, a device or a setting that cannot be used."""
-    device = choose_device(cfg.get("device") or "auto")
+    devices = choose_devices(cfg)
+    device = choose_device("cpu") if devices.count > 1 else devices.first  # Lightning moves it
     trained = prepare_model(cfg, device, lambda: load_model(cfg, console))
     wanted = _wanted(cfg, trained.detection, reranking.with_hypotheses(cfg, trained.generation))
     if "retrieval" in cfg.metric:
@@ -53,7 +44,7 @@ def find_model(cfg: DictConfig, console: Console) -> ReadyModel:
     if not trained.loaded.model.finds_boxes:
         wanted.proposal_recall = None
     wanted.exchange_images = _exchanges_images(cfg, trained.loaded)
-    return ReadyModel(trained.loaded, wanted, trained.batch_size)
+    return ReadyModel(trained.loaded, wanted, trained.batch_size, devices)
 
 
 def _exchanges_images(cfg: DictConfig, loaded: LoadedModel) -> bool:
@@ -86,6 +77,11 @@ def _wanted(cfg: DictConfig, detection: DetectionSettings, generation: Generatio
     return Wanted(detection, generation, None if recall is None else build(recall), "perplexity" in cfg.metric)
 
 
+def help_on_split(ready: ReadyModel, truth: Truth, choice: Choice, console: Console) -> None:
+    """The part of a process that another one started: a share of the images, and nothing is written."""
+    help_describing(ready, truth, list(_protocols(ready, truth, choice)), _stored_features(ready, truth, console))
+
+
 def run_on_split(
     cfg: DictConfig, ready: ReadyModel, truth: Truth, choice: Choice, folder: Path, console: Console
 ) -> Inputs | None:
@@ -97,7 +93,7 @@ def run_on_split(
     if loaded.data_name != truth.name:
         console.print(f"the model was trained on {loaded.data_name}, it is evaluated on {truth.name}")
     writers = _writers(cfg, ready, truth, choice, folder, console)
-    described = _describe(ready, truth, writers, folder, console)
+    described = describe(ready, truth, writers, _stored_features(ready, truth, console), folder, console)
     if described is None:
         return None
     figures, rate = described
@@ -114,39 +110,6 @@ def run_on_split(
     if wanted.exchange_images:
         warnings.append("images were exchanged: the model saw another one in the place of each (exchange_images=true)")
     return Inputs(truth, predicted, files.get("truth"), report, strict=False, warnings=warnings)
-
-
-def _describe(
-    ready: ReadyModel, truth: Truth, writers: dict[str, Writer], folder: Path, console: Console
-) -> tuple[ModelFigures, float] | None:
-    """Fill the writers and close them: the figures that need the model, and images a second; None after Ctrl-C."""
-    features = _stored_features(ready, truth, console)
-    start, done, figures = time.perf_counter(), 0, None
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        progress.advance(bar, count)
-
-    try:
-        with model_progress(console) as progress, enough_memory(ready.batch_size):
-            bar = progress.add_task("describing", total=len(truth.images))
-            model, wanted, batch_size = ready.loaded.model, ready.wanted, ready.batch_size
-            figures = run_model(model, truth, wanted, dict(writers), batch_size, advance, features)
-    except KeyboardInterrupt:
-        console.print(f"interrupted after {done} of {len(truth.images)} images; what was done is kept in {folder}")
-    except BaseException:
-        _discard(writers)
-        raise
-    seconds = time.perf_counter() - start
-    rate = round(done / seconds, 3)
-    timing = {"images": done, "seconds": round(seconds, 3), "images_per_second": rate}
-    for writer in writers.values():
-        writer.close({"complete": figures is not None, "errors": [], "timing": timing})
-    if figures is None:
-        return None
-    console.print(f"described {counted(done, 'image')} in {seconds:.1f} s, {done / seconds:.2f} images/s")
-    return figures, rate
 
 
 def _stored_features(ready: ReadyModel, truth: Truth, console: Console) -> ImageVectors | None:
@@ -187,8 +150,3 @@ def overlap_warnings(loaded: LoadedModel, truth: Truth) -> list[str]:
     if loaded.trained_on is None or not seen:
         return []
     return [overlap_warning(seen, truth.split, len(ids), len(loaded.trained_on))]
-
-
-def _discard(writers: dict[str, Writer]) -> None:
-    for writer in writers.values():
-        writer.discard()

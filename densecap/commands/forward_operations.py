@@ -13,13 +13,13 @@ from densecap.benchmark.floor import (
     decoding_operations,
     proposal_operations,
     recognition_operations,
-    without_storage,
 )
 from densecap.models.backbones.precomputed import Precomputed
 from densecap.models.captioner import Captioner
 from densecap.models.dense_captioner import DenseCaptioner
 from densecap.models.image_captioner import ImageCaptioner
 from densecap.models.views import num_views, sizes_of
+from densecap.ops.without_storage import without_storage
 
 #: Words of a caption, of which the counts are made.
 WORDS = 10

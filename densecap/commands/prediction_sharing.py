@@ -23,7 +23,8 @@ def share_out(
 
     Errors: UserError when one of them had to give up; what is done is kept.
     """
-    from densecap.tasks.prediction_processes import describe_on_devices  # Lightning takes seconds to import
+    from densecap.tasks.prediction import PredictionTask  # Lightning takes seconds to import
+    from densecap.tasks.work_processes import work_on_devices
 
     settings, model, devices = deciding_settings(card), trained.loaded.model, job.devices
     assert devices is not None
@@ -41,7 +42,8 @@ def share_out(
             outputs = Outputs(pictures=pictures, journal=Journal(folder, settings, rank))
             return Describing(caption, outputs, trained.batch_size, own, report)
 
-        reports = describe_on_devices(model, job.source, begin, devices.accelerator, devices.devices)
+        task = PredictionTask(model, job.source, begin)
+        reports = work_on_devices(task, devices.accelerator, devices.devices)
     outcome.seconds = time.perf_counter() - start
     outcome.shared = sum(own.outcome.images for own in reports)
     for own in reports:
@@ -49,5 +51,5 @@ def share_out(
             outcome.stages[name] += seconds
     outcome.stopped = "interrupt" if any(own.stopped for own in reports) else ""
     problem = next((own.problem for own in reports if own.problem), "")
-    if problem and not global_rank():
+    if problem:
         raise UserError(f"{problem} (what was done is kept in {folder}, and the same command goes on with it)")

@@ -28,13 +28,17 @@ from densecap.commands.run_record import run_folder, write_run_record
 from densecap.commands.start_summary import introduce, training_size
 from densecap.data.datamodule import CaptioningDataModule
 from densecap.data.hdf5 import RegionFile
-from densecap.distributed import global_rank
+from densecap.distributed import global_rank, meet_anew
 from densecap.errors import UserError
 from densecap.models.backbones.precomputed import Precomputed
 from densecap.models.captioner import Captioner
 from densecap.models.views import in_words
 from densecap.sweeps.outcome import mode_of, write_objective
 from densecap.sweeps.pruning import judge_of
+from densecap.tasks.base import CaptioningTask
+from densecap.tasks.batch_statistics import share_batch_statistics
+from densecap.tasks.dense_captioning import DenseCaptioningTask
+from densecap.tasks.image_captioning import ImageCaptioningTask
 from densecap.tasks.sharding import spread_if_asked
 from densecap.text.vocabulary import Vocabulary
 from densecap.transfer import transfer_weights
@@ -69,15 +73,20 @@ def run(cfg: DictConfig) -> int:
         _initialise(model, data, cfg.init)
     if global_rank() == 0:
         introduce(plain, model, lambda: training_size(data), console)
-    task = build(cfg.task)(model=model, optimizer=_optimizer(cfg), scheduler=build(cfg.scheduler), config=plain)
+    task = _task(cfg, plain, model)
     trainer = build(
         cfg.trainer,
         callbacks=_with_objective(cfg, _callbacks(cfg, data, model), data, model, folder),
         logger=loggers,
         default_root_dir=str(folder),
         enable_model_summary=False,  # ours knows the parts
+        sync_batchnorm=False,  # Lightning would convert layers that learn no statistics, too
     )
+    if cfg.trainer.get("sync_batchnorm"):
+        said = console if global_rank() == 0 else Console(quiet=True)
+        share_batch_statistics(model, trainer, partial(said.print, soft_wrap=True))
     spread_if_asked(task, trainer)
+    meet_anew()
     try:
         trainer.fit(task, datamodule=data, ckpt_path=resume, weights_only=True)
     except Stopped as stopped:
@@ -88,6 +97,19 @@ def run(cfg: DictConfig) -> int:
     if global_rank() == 0:
         _say_where(trainer)
     return 0
+
+
+def _task(cfg: DictConfig, plain: dict[str, Any], model: Captioner) -> CaptioningTask:
+    """Errors: UserError for one that trains the other kind of model."""
+    constructor = build(cfg.task)
+    other = ImageCaptioningTask if model.finds_boxes else DenseCaptioningTask
+    if isinstance(constructor.func, type) and issubclass(constructor.func, other):
+        task, chosen = plain["choices"].get("task"), plain["choices"].get("model")
+        kind = "finds boxes" if model.finds_boxes else "describes whole images"
+        raise UserError(
+            f"task={task} does not train model={chosen}, which {kind}: leave task away, for every model chooses its own"
+        )
+    return constructor(model=model, optimizer=_optimizer(cfg), scheduler=build(cfg.scheduler), config=plain)
 
 
 def _optimizer(cfg: DictConfig) -> Callable[..., torch.optim.Optimizer]:
@@ -210,10 +232,12 @@ def _say_how_to_go_on(stopped: Stopped) -> int:
 
 
 def _say_where(trainer: pl.Trainer) -> None:
-    best = getattr(trainer.checkpoint_callback, "best_model_path", "")
-    if best:
-        console.print(f"best checkpoint: {best}")
-        console.print(f"try it: python predict.py source=PHOTO ckpt={best}")
+    best, last = (getattr(trainer.checkpoint_callback, f"{name}_model_path", "") for name in ("best", "last"))
+    lines = [f"best checkpoint: {best}", f"try it: python predict.py source=PHOTO ckpt={best}"] if best else []
+    if last and not best:
+        lines = [f"no validation was reached, so no state is the best one; the last: {last}"]
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def _quiet() -> None:
@@ -228,6 +252,8 @@ def _quiet() -> None:
         ".*exists and is not empty.*",
         ".*sync_dist.*",
         ".*isinstance.treespec.*",
+        ".*could not find the monitored key.*",  # said where it does not matter: a validation without it is an error
+        ".*`srun` command is available.*",
     ):
         warnings.filterwarnings("ignore", text)
     torch.set_float32_matmul_precision("high")

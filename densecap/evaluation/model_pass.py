@@ -25,6 +25,12 @@ from densecap.prediction.writers import Writer
 from densecap.structures import Prediction, RegionPrediction
 from densecap.text.cleaning import clean_words
 
+#: Features (N, F) of whole pictures, by their rows in the prepared file.
+FeaturesOf = Callable[[Sequence[int]], Tensor]
+
+#: Images with the rows and the pictures (3, H, W) that are shown for them: their own, or those of others.
+Shown = tuple[list[TruthImage], Sequence[int], list[Tensor]]
+
 
 @dataclass
 class Wanted:
@@ -65,21 +71,50 @@ def run_model(
     writers: dict[str, Writer],
     batch_size: int,
     report: Callable[[int], None] = lambda count: None,
-    features: Callable[[Sequence[int]], Tensor] | None = None,
+    features: FeaturesOf | None = None,
 ) -> ModelFigures:
-    """Describe the stored pictures of the split; ``writers`` by protocol take the results.
+    """Describe the stored pictures of the split; ``report`` is told how many images are done, the rest is as in
+    ``ModelPass``. Errors: UserError when the model's numbers are not finite."""
+    run = ModelPass(model, truth, wanted, writers, batch_size, features)
+    for shown in run.batches():
+        report(run.take(shown))
+    return run.figures
 
-    Protocols are "predicted" (boxes that the model finds), "truth" (true boxes) and, of a model that finds none,
-    "images" (a caption for each whole picture). Boxes are written in original pixels. ``report`` is told how many
-    images are done; ``features`` gives those of whole pictures (N, F) by their rows in the prepared file, where they
-    need not be computed. Errors: UserError when the model's numbers are not finite.
+
+class ModelPass:
+    """The same in parts, batches of images to take and taking one, for loops that somebody else drives.
+
+    ``writers`` by protocol take the results. Protocols are "predicted" (boxes that the model finds), "truth" (true
+    boxes) and, of a model that finds none, "images" (a caption for each whole picture). Boxes are written in original
+    pixels. ``features`` gives those of whole pictures (N, F) by their rows in the prepared file, where they need not
+    be computed.
     """
-    figures = ModelFigures()
-    for images, rows, pictures in _batches(truth, batch_size, wanted.exchange_images):
+
+    def __init__(
+        self,
+        model: Captioner,
+        truth: Truth,
+        wanted: Wanted,
+        writers: dict[str, Writer],
+        batch_size: int,
+        features: FeaturesOf | None = None,
+    ) -> None:
+        self.model, self.truth, self.wanted, self.writers = model, truth, wanted, writers
+        self.batch_size, self.features = batch_size, features
+        self.figures = ModelFigures()
+
+    def batches(self, rank: int = 0, world: int = 1) -> Iterator[Shown]:
+        """All batches of the split, or every ``world``-th of them from the one of number ``rank`` on."""
+        yield from _batches(self.truth, self.batch_size, self.wanted.exchange_images, rank, world)
+
+    def take(self, shown: Shown) -> int:
+        """Describe a batch; returns of how many images. Errors: UserError when the model's numbers are not finite."""
+        images, rows, pictures = shown
+        wanted, writers, model = self.wanted, self.writers, self.model
         if isinstance(model, DenseCaptioner):
             seen: Seen = SeenPictures(model, pictures)
         else:
-            seen = SeenWholes(model, pictures, features(rows) if features is not None else None)
+            seen = SeenWholes(model, pictures, self.features(rows) if self.features is not None else None)
         boxes = [_true_boxes(image, picture) for image, picture in zip(images, pictures)]
         if "predicted" in writers and isinstance(seen, SeenPictures):
             _write(writers["predicted"], images, pictures, seen.found(wanted.detection, wanted.generation))
@@ -93,20 +128,18 @@ def run_model(
         if wanted.perplexity:
             texts = [text for image in images for text in image.captions]
             losses, tokens = seen.losses(boxes, [model.vocabulary.encode(clean_words(text)) for text in texts])
-            figures.losses.append(losses)
-            figures.tokens.append(tokens)
-        report(len(images))
-    return figures
+            self.figures.losses.append(losses)
+            self.figures.tokens.append(tokens)
+        return len(images)
 
 
-def _batches(
-    truth: Truth, batch_size: int, exchange: bool = False
-) -> Iterator[tuple[list[TruthImage], Sequence[int], list[Tensor]]]:
-    """Images with the rows and the pictures (3, H, W) that are shown for them: their own, or those of others."""
+def _batches(truth: Truth, batch_size: int, exchange: bool, rank: int, world: int) -> Iterator[Shown]:
     rows = [image.index for image in truth.images]
     shown = exchanged(rows) if exchange else rows
     images = dict(zip(shown, truth.images))
-    for batch, pictures in stored_pictures(truth.region_file, shown, batch_size):
+    starts = range(rank * batch_size, len(shown), world * batch_size)
+    own = [row for start in starts for row in shown[start : start + batch_size]]
+    for batch, pictures in stored_pictures(truth.region_file, own, batch_size):
         yield [images[row] for row in batch], batch, pictures
 
 

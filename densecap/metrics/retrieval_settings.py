@@ -31,6 +31,9 @@ class RetrievalSettings:
         if self.correction not in CORRECTIONS:
             raise UserError(f"metric.retrieval.correction is one of {', '.join(CORRECTIONS)}, got {self.correction}")
 
+    #: As of ``KeyedMetric``, beside which it stands where metrics of training are chosen.
+    judges_boxes = False
+
     def problem(self) -> str:
         """Why it is no metric of training: a sentence as ``KeyedMetric.problem`` gives."""
         return "retrieval compares all images with all sentences, which eval does once, not training after every epoch"

@@ -11,7 +11,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from densecap.distributed import sum_over_processes
 from densecap.errors import UserError
+
+#: A mean variance below this share of the squared mean is that of equal numbers, which were rounded.
+ROUNDING = 1e-10
 
 
 class Unit(nn.Module):
@@ -24,9 +28,9 @@ class Unit(nn.Module):
 class Standard(nn.Module):
     """Every number of (N, F) to mean 0 and standard deviation 1 over all vectors seen in training.
 
-    Each batch of training is added to the statistics before it is scaled by them, so training and use scale alike, and
-    what comes later changes less and less. Numbers that hardly vary are not blown up: to each variance a hundredth of
-    the mean one is added. Before anything was seen vectors stay as they are.
+    Each batch of training, that of all processes together, is added to the statistics before it is scaled by them, so
+    training and use scale alike, and what comes later changes less and less. Numbers that hardly vary are not blown up:
+    to each variance a hundredth of the mean one is added. Before two different vectors were seen they stay as they are.
     """
 
     mean: Tensor
@@ -41,22 +45,28 @@ class Standard(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         features = features.float()
-        if self.training and len(features):
-            self._add(features.detach())
-        deviation = (self.variance + 0.01 * self.variance.mean()).sqrt()
-        return torch.where(self.count > 0, (features - self.mean) / deviation, features)
+        if self.training:
+            self._add(*_moments(features.detach()))
+        known = (self.count > 0) & (self.variance.mean() > ROUNDING * self.mean.square().mean())
+        variance = torch.where(known, self.variance + 0.01 * self.variance.mean(), 1.0)
+        return torch.where(known, (features - self.mean) / variance.sqrt(), features)
 
     @torch.no_grad()
-    def _add(self, features: Tensor) -> None:
-        """Chan's formula for the mean and variance of two groups together."""
-        mean, number = features.mean(dim=0), len(features)
+    def _add(self, number: Tensor, mean: Tensor, spread: Tensor) -> None:
+        """Chan's formula for the mean and variance of two groups together; a group of 0 changes nothing."""
         total = self.count + number
-        share = (number / total).float()  # of the new group
+        share = (number / total.clamp(min=1)).float()  # of the new group
         shift = mean - self.mean
-        variance = features.var(dim=0, unbiased=False)
-        self.variance.lerp_(variance, share).add_(share * (1 - share) * shift.square())
+        self.variance.lerp_(spread, share).add_(share * (1 - share) * shift.square())
         self.mean.add_(share * shift)
         self.count.copy_(total)
+
+
+def _moments(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """How many vectors (N, F) all processes have, their mean (F,) and their variance (F,); all ask at the same time."""
+    number = sum_over_processes(features.new_tensor(float(len(features))))
+    mean = sum_over_processes(features.sum(dim=0)) / number.clamp(min=1)
+    return number, mean, sum_over_processes((features - mean).square().sum(dim=0)) / number.clamp(min=1)
 
 
 def scaling_of(name: str, feature_dim: int) -> nn.Module:

@@ -12,7 +12,9 @@ from densecap import checkpoint
 from densecap.data.loader import ResumableLoader
 from densecap.distributed import gather
 from densecap.models.captioner import Captioner
+from densecap.models.idle_parameters import freeze_idle_parameters
 from densecap.structures import Batch
+from densecap.tasks.state_layout import lay_out_like_weights
 
 
 class CaptioningTask(pl.LightningModule):
@@ -37,6 +39,11 @@ class CaptioningTask(pl.LightningModule):
         self._build_optimizer, self._build_scheduler = optimizer, scheduler
         self._random_state: dict[str, Any] | None = None
         self._loader_states: list[dict[str, Any]] = []
+
+    def setup(self, stage: str) -> None:
+        """Several processes wait for the gradient of everything that learns, so what is never run must not."""
+        if stage == "fit" and self.trainer.world_size > 1:
+            freeze_idle_parameters(self.model)
 
     def configure_optimizers(self) -> Any:
         backbone = {id(parameter) for parameter in self.model.backbone.parameters()}
@@ -86,6 +93,8 @@ class CaptioningTask(pl.LightningModule):
             if loader is not None and hasattr(loader, "load_state_dict"):
                 loader.load_state_dict(state)
         self._loader_states = []
+        for optimizer in self.trainer.optimizers:
+            lay_out_like_weights(optimizer)
         if self._random_state is None:
             return
         torch.set_rng_state(self._random_state["cpu"].cpu())

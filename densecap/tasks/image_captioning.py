@@ -46,7 +46,7 @@ class ImageCaptioningTask(CaptioningTask):
         losses = {name: value * share for name, value in self.model(batch).items()}
         self._log("train", mean_over_processes(losses), max(count, 1))
         objective = self.weights.objective(losses, self.model.decoder)
-        return objective if count else objective + 0.0 * _touch(self.model)
+        return objective if count else objective + 0.0 * touch(self.model)
 
     def on_validation_epoch_start(self) -> None:
         self.bits.reset()
@@ -95,6 +95,6 @@ def share_of_words(count: int, device: torch.device) -> Tensor | float:
     return count * processes / total.clamp(min=1.0)
 
 
-def _touch(model: torch.nn.Module) -> Tensor:
+def touch(model: torch.nn.Module) -> Tensor:
     """A number with a gradient for everything that learns, for which the other processes wait."""
     return torch.stack([item.sum() for item in model.parameters() if item.requires_grad]).sum()

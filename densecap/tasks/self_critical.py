@@ -14,7 +14,7 @@ from densecap.models.generation import GenerationSettings, generate
 from densecap.models.image_captioner import count_tokens
 from densecap.models.losses import ImageLossWeights
 from densecap.structures import Batch
-from densecap.tasks.image_captioning import ImageCaptioningTask
+from densecap.tasks.image_captioning import ImageCaptioningTask, touch
 from densecap.tasks.rewards import CiderReward, advantages, spelled, training_frequencies
 
 
@@ -60,7 +60,7 @@ class SelfCriticalTask(ImageCaptioningTask):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         features, owners, tokens = self._captioned(batch)
         if not len(features):  # images without captions
-            return self.model(batch)["caption"]
+            return 0.0 * touch(self.model)
         self.model.decoder.eval()
         drawn, rewards = self._draw(features, owners, tokens)
         each = features.repeat_interleave(self.drawing.num_captions, dim=0)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from lightning_fabric.strategies.model_parallel import _load_raw_module_state
 from pytorch_lightning.callbacks import WeightAveraging
 from pytorch_lightning.strategies import ModelParallelStrategy
+from torch import nn
+from torch.optim import Optimizer
 
 from densecap.errors import UserError
 from densecap.tasks.base import CaptioningTask
@@ -21,6 +25,35 @@ class FullySharded(ModelParallelStrategy):
     def setup_environment(self) -> None:
         self._data_parallel_size = self.num_nodes * self.num_processes
         super().setup_environment()
+
+    def load_checkpoint(self, checkpoint_path: Any, weights_only: bool | None = None) -> dict[str, Any]:
+        """Every process takes its shares of the weights and the optimiser's state from the one whole file.
+
+        The file may also come from a run on one device or of another strategy: the optimiser's state belongs to weights
+        by their places in its groups, where Lightning's own goes by their places in the model.
+        """
+        from torch.distributed.checkpoint.state_dict import StateDictOptions, set_optimizer_state_dict
+
+        path, model = self.broadcast(checkpoint_path), self.model
+        assert model is not None
+        content = torch.load(path, mmap=True, map_location="cpu", weights_only=weights_only)
+        _load_raw_module_state(content.pop("state_dict"), model, strict=True)
+        options = StateDictOptions(broadcast_from_rank0=True, full_state_dict=True)
+        for optimizer, state in zip(self.optimizers, content["optimizer_states"]):
+            set_optimizer_state_dict(
+                model, optimizer, optim_state_dict=state_by_name(state, optimizer, model), options=options
+            )
+        return content
+
+
+def state_by_name(state: dict[str, Any], optimizer: Optimizer, model: nn.Module) -> dict[str, Any]:
+    """An optimiser's saved state with the names of weights in the place of numbers."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    own = [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
+    numbers = [number for group in state["param_groups"] for number in group["params"]]
+    name_of = dict(zip(numbers, own, strict=True))
+    groups = [{**group, "params": [name_of[number] for number in group["params"]]} for group in state["param_groups"]]
+    return {"state": {name_of[number]: values for number, values in state["state"].items()}, "param_groups": groups}
 
 
 def spread_if_asked(task: CaptioningTask, trainer: pl.Trainer) -> None:

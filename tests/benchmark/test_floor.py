@@ -18,6 +18,7 @@ from densecap.models.decoders.transformer import TransformerDecoder
 from densecap.models.dense_captioner import DenseCaptioner
 from densecap.models.localization.fcln import LocalizationLayer
 from densecap.models.recognition.fully_connected import Recognition
+from densecap.ops.without_storage import without_storage
 from densecap.text.vocabulary import Vocabulary
 
 V = 10_497
@@ -38,7 +39,7 @@ def captioner(backbone: object, words: int = V, recognition: int = 4096, **decod
 
 @pytest.fixture(scope="module")
 def vgg16() -> DenseCaptioner:
-    return captioner(floor.without_storage(VGG16(weights=None)))
+    return captioner(without_storage(VGG16(weights=None)))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_vgg16_at_other_sizes(vgg16: DenseCaptioner, size: tuple[int, int], bill
 
 def test_resnet50_pyramid() -> None:
     """torchvision gives 4.09 billion products for ResNet-50 at 224 pixels, 2.05 million of them in its last layer."""
-    model = captioner(floor.without_storage(ResNet50FPN(weights=None)))
+    model = captioner(without_storage(ResNet50FPN(weights=None)))
     cells = [56 * 56, 28 * 28, 14 * 14, 7 * 7]
     lateral = sum(256 * channels * cell for channels, cell in zip((256, 512, 1024, 2048), cells))
     smoothing = sum(9 * 256 * 256 * cell for cell in cells)
@@ -150,7 +151,7 @@ def test_frozen_backbone_has_no_gradients(vgg16: DenseCaptioner) -> None:
 def test_without_storage_keeps_shapes_and_what_learns() -> None:
     layer = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
     layer[0].weight.requires_grad_(False)
-    copied = floor.without_storage(layer)
+    copied = without_storage(layer)
     assert {name: value.shape for name, value in copied.state_dict().items()} == {
         name: value.shape for name, value in layer.state_dict().items()
     }

@@ -179,12 +179,12 @@ def test_without_meteor_one_sentence_says_what_to_install(
 
 
 def test_ctrl_c_keeps_what_was_described(model_split: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from densecap.commands import eval_model
+    from densecap.commands import eval_describing
 
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(eval_model, "run_model", interrupted)
+    monkeypatch.setattr(eval_describing, "run_model", interrupted)
     assert command.run(config(*MODEL, "output.dir=out")) == 130
     assert json.loads(Path("out/predictions.json").read_text())["complete"] is False
     assert not Path("out/report.json").exists()

@@ -41,7 +41,7 @@ def furnish(folder: Path) -> None:
     words = ["a", "man", "dog", "red", "circle"]
     for number, (name, options) in enumerate((("mrnn", WHOLE), ("run", DENSE))):
         file = folder / "outputs" / "train" / name / "checkpoints" / "best.ckpt"
-        _save_untrained(file, words, *options)
+        save_untrained(file, words, *options)
         os.utime(file, (1_700_000_000 + number,) * 2)
     python = folder / "bin" / "python"
     python.parent.mkdir()
@@ -58,7 +58,8 @@ def _write_table(folder: Path) -> None:
     (folder / "captions.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
-def _save_untrained(file: Path, words: list[str], *options: str) -> None:
+def save_untrained(file: Path, words: list[str], *options: str) -> None:
+    """A checkpoint of random weights; its folder is made."""
     torch.manual_seed(0)
     cfg = compose("train", [*options, "paths.output_dir=x"])
     groups = ("model", "data", "detection", "generation")

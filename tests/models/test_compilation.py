@@ -62,6 +62,23 @@ def test_new_sizes_compile_nothing_again(make):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("make", [miniature_captioner, small_image_captioner])
+def test_training_and_validation_in_turns_compile_a_few_times_and_no_more(make):
+    """Of images in any number; at torch's limit compiled code would be left without a word."""
+    torch._dynamo.reset()
+    compiled, compiler, graphs = make(), Compiler(), []
+    compile_parts(compiled, backend=compiler)
+    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):
+        for sizes in (SIZES[:3], SIZES[3:6], SIZES[6:]):
+            for count, size in zip((2, 1, 3), sizes):
+                losses(compiled, batch_of(size, count))
+                with torch.no_grad():
+                    compiled.eval()(batch_of(size, count), torch.Generator().manual_seed(0))
+            graphs.append(compiler.graphs)
+    assert graphs[0] <= 12 and graphs[2] == graphs[1], graphs
+
+
+@pytest.mark.long
 def test_inductors_code_is_right_for_every_size():
     """Without dropout, for which its code draws random numbers of its own."""
     torch._dynamo.reset()

@@ -47,6 +47,16 @@ def test_what_was_never_seen_stays_as_it_is_and_what_never_varies_does_not_explo
     assert scaling.eval()(new).abs().max() < 30 and scaling(new).isfinite().all()
 
 
+def test_one_image_that_is_all_that_was_seen_stays_as_it_is():
+    """Several captions of it, in the first batch of one image: its numbers have no deviation to divide by."""
+    scaling, features = Standard(5).train(), vectors()[:1].expand(3, 5).clone().requires_grad_()
+    scaled = scaling(features)
+    scaled.square().sum().backward()
+    assert torch.equal(scaled, features) and features.grad.isfinite().all() and features.grad.abs().max() < 1e3
+    scaling(vectors())
+    assert scaling.eval()(vectors()).abs().mean() < 2
+
+
 def test_gradients_reach_the_backbone_and_nothing_else():
     scaling, features = Standard(5).train(), vectors().requires_grad_()
     scaling(features).square().sum().backward()

@@ -1,6 +1,8 @@
 """One device, or one of two processes: train a few steps on a global batch of four and write down every figure.
 
-Run as a script: ``equal_devices.py REGION_FILE OUT KIND DEVICES [STRATEGY]``; KIND is dense or whole.
+Run as a script: ``equal_devices.py REGION_FILE OUT KIND DEVICES [STRATEGY]``; KIND is dense or whole, late (dense,
+whose backbone learns from the third step on), forked (whole, whose backbone has parts that whole images do not see, and
+whose features are scaled by what was seen) or critical (whole, learning from drawn captions).
 """
 
 import json
@@ -11,9 +13,11 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.strategies import DDPStrategy
 
 from densecap.builder import build
 from densecap.callbacks.caption_metrics import CaptionMetrics
+from densecap.callbacks.finetune_backbone import FinetuneBackbone
 from densecap.cli.composition import compose
 from densecap.data.datamodule import CaptioningDataModule
 from densecap.metrics.dense_modules import ProposalRecallMetric
@@ -21,8 +25,9 @@ from densecap.metrics.modules import BleuMetric
 from densecap.tasks.dense_captioning import DenseCaptioningTask
 from densecap.tasks.image_captioning import ImageCaptioningTask
 from densecap.tasks.schedules import warmup_cosine
+from densecap.tasks.self_critical import SelfCriticalTask
 from densecap.tasks.sharding import spread_if_asked
-from tests.conftest import miniature_captioner
+from tests.conftest import TwoConvolutions, miniature_captioner
 from tests.fakes.whole_images import small_image_captioner
 
 GLOBAL_BATCH = 4
@@ -41,11 +46,28 @@ class Record(pl.Callback):
         self.validations.append({k: float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")})
 
 
+class Forked(TwoConvolutions):
+    """The map goes through another layer, whole images do not; the second layer is new, so that it always learns."""
+
+    def __init__(self):
+        super().__init__()
+        self.fork = torch.nn.Conv2d(6, 6, 1)
+        self.new_parts = [self.fork]
+
+    def forward(self, images):
+        return (self.fork(super().forward(images)[0]),)
+
+    def image_features(self, images):
+        return self.pool_image(super().forward(images)[0])
+
+
 def task_of(kind):
     optimizer, schedule = partial(torch.optim.SGD, lr=2e-2), partial(warmup_cosine, warmup_steps=2)
-    if kind == "dense":
+    if kind in ("dense", "late"):
         return DenseCaptioningTask(without_dropout(miniature_captioner()), optimizer, schedule, sampling_seed=3)
-    return ImageCaptioningTask(without_dropout(small_image_captioner()), optimizer, schedule)
+    options = {"backbone": Forked(), "feature_scaling": "standard"} if kind == "forked" else {}
+    cls = SelfCriticalTask if kind == "critical" else ImageCaptioningTask
+    return cls(without_dropout(small_image_captioner(**options)), optimizer, schedule)
 
 
 def without_dropout(model):
@@ -62,13 +84,15 @@ def fit(file, kind, devices, strategy="ddp", **options):
     torch.manual_seed(0)
     record = Record()
     sharded = strategy == "sharded"
-    metrics = {"bleu": BleuMetric(), "recall": ProposalRecallMetric()} if kind == "dense" else {"bleu": BleuMetric()}
+    task = task_of(kind)
+    metrics = {"bleu": BleuMetric(), **({"recall": ProposalRecallMetric()} if task.model.finds_boxes else {})}
+    late = [FinetuneBackbone(after_step=2)] if kind == "late" else []
     trainer = pl.Trainer(
         accelerator="cpu",
         devices=devices,
-        strategy=sharded_strategy() if sharded else strategy if devices > 1 else "auto",
+        strategy=strategy_of(strategy) if devices > 1 or sharded else "auto",
         max_epochs=2,
-        callbacks=[CaptionMetrics(metrics), record],
+        callbacks=[CaptionMetrics(metrics), record, *late],
         logger=False,
         num_sanity_val_steps=0,
         enable_checkpointing=False,
@@ -78,7 +102,6 @@ def fit(file, kind, devices, strategy="ddp", **options):
         gradient_clip_val=5.0,
         **options,
     )
-    task = task_of(kind)
     batch = GLOBAL_BATCH // devices // options.get("accumulate_grad_batches", 1)
     data = CaptioningDataModule(file, 64, batch, flip=True, seed=5)
     spread_if_asked(task, trainer)
@@ -97,9 +120,13 @@ def whole(value):
     return value.full_tensor() if hasattr(value, "full_tensor") else value
 
 
-def sharded_strategy():
-    """What ``trainer=fsdp`` builds."""
-    return build(compose("train", ["trainer=fsdp", "paths.output_dir=x"]).trainer.strategy)
+def strategy_of(name):
+    """``sharded`` is what ``trainer=fsdp`` builds, ``static`` DDP that takes every step to be like the first."""
+    if name == "static":
+        return DDPStrategy(static_graph=True)
+    if name == "sharded":
+        return build(compose("train", ["trainer=fsdp", "paths.output_dir=x"]).trainer.strategy)
+    return name
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
@@ -37,5 +38,6 @@ class ClassifierBackbone(Backbone):
 
 
 def fc6_and_fc7(in_dim: int) -> tuple[nn.Module, nn.Module]:
-    """Both of width 4096, not yet initialised."""
-    return skip_init(nn.Linear, in_dim, 4096), skip_init(nn.Linear, 4096, 4096)
+    """Both of width 4096, not yet initialised, on the default device, which ``skip_init`` does not ask for itself."""
+    device = torch.get_default_device()
+    return skip_init(nn.Linear, in_dim, 4096, device=device), skip_init(nn.Linear, 4096, 4096, device=device)

@@ -1,39 +1,38 @@
-"""The processes of a prediction on several devices: starting them, stopping them, and noticing when one is gone."""
+"""The processes of work on several devices: starting them, stopping them, and noticing when one is gone."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
 import torch.distributed
 from pytorch_lightning.strategies import DDPStrategy
-from torch import nn
 
+from densecap.distributed import meet_anew
 from densecap.errors import UserError
-from densecap.prediction.sources import Source
-from densecap.tasks.prediction import Begin, PredictionTask, RankReport
+from densecap.tasks.shared_work import Report, SharedWork
 
 #: Where the first process tells its number to those it starts.
 FIRST_PROCESS = "DENSECAP_FIRST_PROCESS"
 
-ENDED = "a process of this run was ended; what was done is kept, and the same command goes on with it"
+#: What a process returns that Ctrl-C ended.
+INTERRUPTED = (130, -signal.SIGINT)
 
 
-def describe_on_devices(
-    model: nn.Module, source: Source, begin: Begin, accelerator: str, devices: int | list[int]
-) -> list[RankReport]:
-    """Describe what is not done yet of ``source``; Lightning starts a process for each further device, which runs the
-    same command line. Returns in every process what became of each."""
+def work_on_devices(task: SharedWork[Report], accelerator: str, devices: int | list[int]) -> list[Report]:
+    """Do the work; Lightning starts a process for each further device, which runs the same command line.
+
+    Returns to the first what became of each, to the others an empty list. Errors: UserError when one was ended.
+    """
     _quiet()
     trainer = pl.Trainer(
         accelerator=accelerator,
@@ -45,31 +44,32 @@ def describe_on_devices(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    task = PredictionTask(model, source, begin)
-    task.on_started = lambda: _start(_watch_started, getattr(trainer.strategy.launcher, "procs", []))
+    _start(_watch_started, trainer.strategy.launcher, task)
     first = os.environ.setdefault(FIRST_PROCESS, str(os.getpid()))
     if int(first) != os.getpid() and trainer.local_rank:
         _start(_watch_first, int(first))
+    meet_anew()
     with _stopping(task, trainer):
         trainer.predict(task, return_predictions=False)
         task.finish()
-        reports = _gathered(task.report, trainer.world_size)
+        reports = _gathered(task, trainer.global_rank, trainer.world_size)
     torch.distributed.destroy_process_group()
     os.environ.pop(FIRST_PROCESS, None)
     return reports
 
 
-def _gathered(report: RankReport, world: int) -> list[RankReport]:
+def _gathered(task: SharedWork[Report], rank: int, world: int) -> list[Report]:
     reports: list[Any] = [None] * world
     try:
-        torch.distributed.all_gather_object(reports, report)
+        torch.distributed.gather_object(task.report, reports if rank == 0 else None)
+        torch.distributed.barrier()  # nobody hangs up before the first has heard everybody
     except RuntimeError as error:  # gloo's "Connection closed by peer"
-        raise UserError(ENDED) from error
-    return reports
+        raise UserError(task.ended) from error
+    return [] if rank else reports
 
 
-def _start(watch: Callable[[Any], None], watched: Any) -> None:
-    threading.Thread(target=watch, args=(watched,), daemon=True, name="watch").start()
+def _start(watch: Callable[..., None], *watched: Any) -> None:
+    threading.Thread(target=watch, args=watched, daemon=True, name="watch").start()
 
 
 def _watch_first(process: int) -> None:
@@ -79,22 +79,28 @@ def _watch_first(process: int) -> None:
     os._exit(2)
 
 
-def _watch_started(processes: Sequence[subprocess.Popen]) -> None:
-    """End this process, with a sentence, when one that it started was ended: the others would wait for it for ever."""
+def _watch_started(launcher: Any, task: SharedWork) -> None:
+    """End this process, with a sentence, when one that it started was ended: the others would wait for it for ever.
+
+    Ctrl-C is heard by all processes, and ends those that have not begun yet.
+    """
     while True:
+        processes = list(getattr(launcher, "procs", []))  # filled when the work begins
         codes = [process.poll() for process in processes]
-        if all(code == 0 for code in codes):
+        if processes and all(code == 0 for code in codes):
             return
         if any(codes):
-            print(f"densecap: {ENDED}", file=sys.stderr, flush=True)
+            interrupted = any(code in INTERRUPTED for code in codes)
+            print(f"densecap: {'interrupted' if interrupted else task.ended}", file=sys.stderr, flush=True)
             for process in processes:
                 process.kill()
-            os._exit(2)
+            task.give_up()
+            os._exit(130 if interrupted else 2)
         time.sleep(0.1)
 
 
 @contextmanager
-def _stopping(task: PredictionTask, trainer: pl.Trainer) -> Iterator[None]:
+def _stopping(task: SharedWork, trainer: pl.Trainer) -> Iterator[None]:
     """Ctrl-C stops all ranks after the batch at hand; pressed again, rank 0 is broken off and takes the rest along.
 
     Afterwards it is rank 0's alone: the others have nothing left to lose, and one that ended of it were an accident.
