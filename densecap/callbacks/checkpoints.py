@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ class BestAndLast(ModelCheckpoint):
         trainer.save_checkpoint(partial, self.save_weights_only)
         if trainer.is_global_zero:
             if path.stem == LAST and path.exists() and self._last_step != trainer.global_step:
-                path.replace(path.with_stem(PREVIOUS))
+                _keep(path, path.with_stem(PREVIOUS))
             partial.replace(path)
         trainer.strategy.barrier("checkpoint in its place")
         if path.stem == LAST:
@@ -138,6 +139,19 @@ class BestAndLast(ModelCheckpoint):
             self._last_global_step_saved, self._last_checkpoint_saved = trainer.global_step, filepath
         for logger in trainer.loggers if trainer.is_global_zero else []:
             logger.after_save_checkpoint(proxy(self))
+
+
+def _keep(path: Path, previous: Path) -> None:
+    """Give a file, which is about to be replaced, another name as well: at no moment is there none under its own."""
+    link = path.with_name(f".{previous.name}.part")
+    try:
+        link.unlink(missing_ok=True)
+        os.link(path, link)
+        link.replace(previous)
+    except OSError:  # a file system without links
+        path.replace(previous)
+    finally:
+        link.unlink(missing_ok=True)  # replacing another link of the same file changes nothing
 
 
 def _is_equal(figure: Tensor, best: Tensor | None) -> bool:

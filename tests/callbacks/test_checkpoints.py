@@ -1,11 +1,13 @@
-"""Which state is the best one."""
+"""Which state is the best one, and that there always is a last one."""
+
+from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
 import torch
 
 from densecap.callbacks.caption_metrics import CaptionMetrics
-from densecap.callbacks.checkpoints import BestAndLast
+from densecap.callbacks.checkpoints import BestAndLast, _keep
 from densecap.commands.train import monitored
 from densecap.errors import UserError
 from densecap.metrics.dense_modules import DenseMapMetric
@@ -42,8 +44,14 @@ class Figures(pl.LightningModule):
     ],
 )
 def test_the_best_is_the_latest_of_the_best(tmp_path, name, values, best):
+    fit(tmp_path, name, values)
+    assert kept(tmp_path) == {"best.ckpt": best, "last.ckpt": 3, "previous.ckpt": 2}
+
+
+def fit(folder, name, values):
+    """Three epochs with these figures."""
     loader = torch.utils.data.DataLoader([0], batch_size=None)
-    checkpoints = BestAndLast(str(tmp_path), monitor=name)
+    checkpoints = BestAndLast(str(folder), monitor=name)
     trainer = pl.Trainer(
         max_epochs=3,
         accelerator="cpu",
@@ -54,8 +62,44 @@ def test_the_best_is_the_latest_of_the_best(tmp_path, name, values, best):
         num_sanity_val_steps=0,
     )
     trainer.fit(Figures(name, values), loader, loader)
-    kept = {file.name: int(torch.load(file, weights_only=True)["state_dict"]["epochs"]) for file in tmp_path.iterdir()}
-    assert kept == {"best.ckpt": best, "last.ckpt": 3, "previous.ckpt": 2}
+
+
+def kept(folder):
+    """The epochs of the states in a folder, by file."""
+    return {file.name: int(torch.load(file, weights_only=True)["state_dict"]["epochs"]) for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_there_is_always_a_last_state(tmp_path, monkeypatch, links):
+    """Seen before and after every renaming; where files have one name only, at least the one before it is there."""
+    seen, replace = [], Path.replace
+
+    def watched(path, target):
+        seen.append({file.name for file in tmp_path.glob("[!.]*")})
+        found = replace(path, target)
+        seen.append({file.name for file in tmp_path.glob("[!.]*")})
+        return found
+
+    def refused(*names):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(Path, "replace", watched)
+    if not links:
+        monkeypatch.setattr("os.link", refused)
+    fit(tmp_path, "val/loss", [3.0, 2.0, 1.0])
+    assert kept(tmp_path) == {"best.ckpt": 3, "last.ckpt": 3, "previous.ckpt": 2}
+    first = next(place for place, names in enumerate(seen) if "last.ckpt" in names)
+    assert len(seen) - first > 6
+    wanted = {"last.ckpt"} if links else {"last.ckpt", "previous.ckpt"}
+    assert all(names & wanted for names in seen[first:])
+
+
+def test_a_kill_between_two_renamings_leaves_nothing_behind(tmp_path):
+    last, previous = tmp_path / "last.ckpt", tmp_path / "previous.ckpt"
+    last.write_text("2")
+    previous.hardlink_to(last)
+    _keep(last, previous)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"last.ckpt": "2", "previous.ckpt": "2"}
 
 
 def test_the_figure_that_decides():
