@@ -26,6 +26,7 @@ from densecap.evaluation.schema import write_report
 from densecap.evaluation.scoring import Inputs, evaluate
 from densecap.evaluation.table import show
 from densecap.evaluation.truth import Truth
+from densecap.metrics.meteor import check_options
 from densecap.report.page import write_page
 from densecap.report.sheet import write_sheet
 
@@ -90,6 +91,8 @@ def _choice(cfg: DictConfig) -> Choice:
             raise UserError(
                 f"{key} has no use in eval, which has convention=[...], meteor.backend and meteor.processes"
             )
+    processes = 1 if cfg.meteor.processes is None else int(cfg.meteor.processes)
+    check_options(str(cfg.meteor.backend), processes)  # before the model has worked for it
     conventions = (cfg.convention,) if isinstance(cfg.convention, str) else tuple(map(str, cfg.convention or ()))
     language = cfg.metric.get("language_meteor") or {}
     return Choice(tuple(map(str, cfg.metric)), conventions, str(cfg.protocol), language.get("max_captions"))

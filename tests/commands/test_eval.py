@@ -157,6 +157,15 @@ def test_captions_of_whole_images_reach_the_page(truth: Truth) -> None:
     assert all(f"a giraffe number {image.image_id}" in page for image in truth.images)
 
 
+@pytest.mark.parametrize("option", ["meteor.backend=none", "meteor.processes=0"])
+def test_a_scorer_that_does_not_exist_is_said_before_the_model_works(
+    model_split: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setattr(command, "output_folder", lambda cfg: pytest.fail("the model would work for nothing"))
+    with pytest.raises(UserError, match="meteor (backend='none' is unknown|processes=0 is too few)"):
+        command.run(config("ckpt=model.ckpt", "split=val", option))
+
+
 def test_without_meteor_one_sentence_says_what_to_install(
     truth: Truth, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -85,13 +84,6 @@ def folder(tmp_path_factory):
     status, messages = finish(start(folder))
     assert status == 0, messages
     return folder
-
-
-@pytest.fixture
-def copy(folder, tmp_path):
-    """A fresh folder with the same data."""
-    shutil.copytree(folder / "data", tmp_path / "data")
-    return tmp_path
 
 
 def same_end(run, whole):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -34,13 +33,6 @@ def folder(tmp_path_factory):
     status, messages = finish(start(folder, *TOGETHER))
     assert status == 0, messages
     return folder
-
-
-@pytest.fixture
-def copy(folder, tmp_path):
-    """A fresh folder with the same data."""
-    shutil.copytree(folder / "data", tmp_path / "data")
-    return tmp_path
 
 
 def same_run(run, folder):

@@ -1,19 +1,17 @@
 """Captioners of whole images as people use them: features, training without pixels, predictions, figures."""
 
 import json
-import logging
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-from hydra.core.hydra_config import HydraConfig
 from PIL import Image
 
 from densecap import checkpoint
 from densecap.cli.entry import run
 from densecap.models.backbones.conv_small import ConvSmall
 from tests.fakes.coco import write_coco
+from tests.fakes.empty_folder import in_empty_folder
 from tests.fakes.flickr8k import write_flickr8k
 from tests.fakes.visual_genome import write_picture, write_visual_genome
 
@@ -26,11 +24,7 @@ QUICK = ["debug=fast", "trainer.fast_dev_run=2", "data.batch_size=2"]
 @pytest.fixture(autouse=True)
 def folder(monkeypatch, tmp_path):
     """Work in an empty folder; leave logging and Hydra's global state as they were."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["train.py"])
-    before = logging.root.handlers[:], logging.root.level, HydraConfig.instance().cfg
-    yield tmp_path
-    logging.root.handlers[:], logging.root.level, HydraConfig.instance().cfg = before
+    yield from in_empty_folder(monkeypatch, tmp_path)
 
 
 def densecap(command, *words):

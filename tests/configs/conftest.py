@@ -1,16 +1,10 @@
 """Tests of configurations work in an empty folder, and leave logging and Hydra's global state as they were."""
 
-import logging
-import sys
-
 import pytest
-from hydra.core.hydra_config import HydraConfig
+
+from tests.fakes.empty_folder import in_empty_folder
 
 
 @pytest.fixture
 def folder(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["train.py"])
-    before = logging.root.handlers[:], logging.root.level, HydraConfig.instance().cfg
-    yield tmp_path
-    logging.root.handlers[:], logging.root.level, HydraConfig.instance().cfg = before
+    yield from in_empty_folder(monkeypatch, tmp_path)

@@ -19,6 +19,14 @@ class _Scorer(Protocol):
     def statistics(self, items: Sequence[Item]) -> np.ndarray: ...
 
 
+def check_options(backend: str, processes: int) -> None:
+    """Errors: UserError for options of ``Meteor`` that do not exist."""
+    if backend not in ("python", "jar"):
+        raise UserError(f"meteor backend={backend!r} is unknown: use python or jar")
+    if processes < 1:
+        raise UserError(f"meteor processes={processes} is too few: use 1 or more")
+
+
 class Meteor:
     """METEOR 1.5 (English, ``-norm``), the same statistics as the Java scorer to the last one.
 
@@ -30,10 +38,7 @@ class Meteor:
     """
 
     def __init__(self, backend: str = "python", processes: int = 1) -> None:
-        if backend not in ("python", "jar"):
-            raise UserError(f"meteor backend={backend!r} is unknown: use python or jar")
-        if processes < 1:
-            raise UserError(f"meteor processes={processes} is too few: use 1 or more")
+        check_options(backend, processes)
         self._scorer: _Scorer
         if backend == "jar":
             self._scorer = JarEngine()
